@@ -1,0 +1,174 @@
+"""The whole contract between Keyrail and a tracker: calls out, pages in, changes read from them.
+
+Values and function types only; nothing here performs IO. A `Connector` is a name and functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from domain.facts import StatusUpdate
+from domain.work import Change, Transition, WorkItem
+from domain.workspace import Connection, PublishRow
+
+if TYPE_CHECKING:
+    from connectors.http import Client
+
+Json = object
+"""A value as JSON has it: None, bool, int, float, str, list, dict."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request, relative to the connection's base address.
+
+    `idempotent` says that sending it twice leaves what sending it once leaves; only such calls are
+    repeated after an unclear outcome. `json` None means no body.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    json: Json = None
+    idempotent: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A successful answer. Header names are lower case; `sent_at` is when the request left (UTC)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What discovery found out about a connection and every later read needs; plain JSON, kept in the store.
+
+    `facts` is the connector's own (field ids, issue types, statuses, time zone, deployment). `account` is
+    the vendor's id of our own account. `digest` covers the settings that decide what is requested: when
+    it differs from the stored one the connection is read from the start.
+    """
+
+    facts: Mapping[str, Json]
+    account: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page as received. `kind` tells `parse` how to read it: ``items``, ``history``, ``webhook``.
+
+    `items` counts what is in it; `missing` are ids that were asked for and not answered. `cursor`, if
+    set, is where the stream goes on once this page is stored (for `changes`: the new watermark).
+    """
+
+    kind: str
+    stream: str
+    number: int
+    body: bytes
+    read_at: datetime
+    items: int
+    missing: tuple[str, ...] = ()
+    cursor: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a page or a webhook body says. Empty means knowingly ignored."""
+
+    changes: tuple[Change, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    history_of: tuple[str, ...] = ()
+    """ids whose whole history (of the fields we follow) `transitions` holds"""
+    raw: Mapping[str, Json] = field(default_factory=dict)
+    """raw payload by item id, only where asked for (rules with jmespath)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """What a direct read of one id found: ``present``, ``moved``, ``deleted`` or ``inaccessible``."""
+
+    id: str
+    state: str
+    page: Page | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of `check`: ``ok``, ``warning`` or ``error`` about one thing, with what to do."""
+
+    level: str
+    subject: str
+    message: str
+
+
+class Resume(Protocol):
+    """What an interrupted backfill may skip."""
+
+    async def missing(self, ids: Sequence[str]) -> list[str]:
+        """Return those of `ids` that this run has not stored yet, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """A tracker: its name and what can be done with it.
+
+    discover   read what later reads need; raises AuthError, RejectedError, ConfigError
+    count      the tracker's own estimate of the items in scope, None where it has none
+    backfill   every item in scope, in pages, several requests in flight; skips what `Resume` has
+    changes    what changed since the watermark (None: since the connection was read), oldest first
+    history    the past of the given items
+    ids        every id in scope, in pages: the census
+    fetch      the given items now, in pages
+    locate     why an id is not in the census
+    probe      findings for `check`
+    parse      pure: a stored page -> what it says
+    """
+
+    type: str
+    discover: Callable[[Client, Connection], Awaitable[Reading]]
+    count: Callable[[Client, Connection, Reading], Awaitable[int | None]]
+    backfill: Callable[[Client, Connection, Reading, Resume], AsyncIterator[Page]]
+    changes: Callable[[Client, Connection, Reading, Json], AsyncIterator[Page]]
+    history: Callable[[Client, Connection, Reading, Sequence[str]], AsyncIterator[Page]]
+    ids: Callable[[Client, Connection, Reading], AsyncIterator[list[str]]]
+    fetch: Callable[[Client, Connection, Reading, Sequence[str]], AsyncIterator[Page]]
+    locate: Callable[[Client, Connection, Reading, str], Awaitable[Located]]
+    probe: Callable[[Client, Connection, Reading], Awaitable[list[Finding]]]
+    parse: Callable[[str, bytes, Connection, Reading], Parsed]
+    webhook: Callable[[bytes, str | None, Connection, Reading], Parsed]
+    defaults: Callable[[Connection], Reading]
+    outlets: Mapping[str, Outlet] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlet:
+    """A place a status update can be published to.
+
+    `guarantee` is ``keyed``, ``read_back`` or ``blind`` (SPEC section 6). `render` gives the call that
+    makes the place say `update`; `read` the call that tells what it says now, and `current` what of that
+    answer is comparable with `content` (None: nothing there). All pure. `address` is the vendor's id of
+    the item.
+    """
+
+    kind: str
+    guarantee: str
+    content: Callable[[StatusUpdate, PublishRow], Mapping[str, Json]]
+    render: Callable[[StatusUpdate, PublishRow, str, str, Reading], Call]
+    read: Callable[[PublishRow, str, str, Reading], Call]
+    current: Callable[[bytes, str], Mapping[str, Json] | None]
+    remove: Callable[[PublishRow, str, str, Reading], Call]
+
+
+__all__ = [
+    "Answer", "Call", "Connector", "Finding", "Json", "Located", "Outlet", "Page", "Parsed", "Reading", "Resume",
+    "Transition", "WorkItem",
+]
