@@ -37,8 +37,9 @@ class Fact(NamedTuple):
     initiatives that the items count for, `parent_links` those of the parent (empty without one).
     `completed_on` and `entered_on` are local dates of the last completion and of entering the scope.
     `flags` are space-separated words (``archived unmapped_status bad_estimate``), sorted.
-    `inaccessible_on` is the local date on which access was lost. `mirror_of` and `deleted` are set only
-    where items are listed one by one: histograms leave such items out.
+    `canceled_on` is the local date of the cancellation of a canceled item: without it the item is taken
+    to have been canceled after the baseline. `inaccessible_on` is the local date on which access was lost.
+    `mirror_of` and `deleted` are set only where items are listed one by one: histograms leave such items out.
     """
 
     connection: str
@@ -55,10 +56,11 @@ class Fact(NamedTuple):
     flags: str
     blocked: bool
     inaccessible_on: date | None
-    count: int
+    count: int  # type: ignore[assignment]  # the field's own name; tuple.count is not used
     item: Face | None = None
     deleted: bool = False
     mirror_of: str | None = None
+    canceled_on: date | None = None
 
 
 class Node(NamedTuple):

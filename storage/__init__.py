@@ -1,0 +1,1 @@
+"""The memory: tables, transactions and queries; the only package that speaks SQL."""

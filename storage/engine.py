@@ -1,0 +1,278 @@
+"""Opening the database: engines, transactions, migrations' state and the lock of a connection.
+
+Functions elsewhere in `storage` take an open transaction and never commit; only the callers of
+`Store.write` and `Store.read` decide where one begins and ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import orjson
+from sqlalchemy import event, make_url, text
+from sqlalchemy.engine import Connection as SyncConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from domain.errors import LockedError, StorageError
+from storage.tables import REVISION
+
+Transaction = AsyncConnection
+
+
+def dumps(value: object) -> str:
+    """Serialise a JSON column."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """One database. `path` is the SQLite file, None on PostgreSQL."""
+
+    url: str
+    engine: AsyncEngine
+    path: Path | None
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        """Open a read-write transaction; on SQLite it holds the write lock from the start."""
+        with explained(self.url):
+            async with self.engine.begin() as tx:
+                yield tx
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Open a transaction that only reads and never waits for a writer."""
+        with explained(self.url):
+            async with self.engine.connect() as connection:
+                tx = await connection.execution_options(keyrail_read=True)
+                async with tx.begin():
+                    yield tx
+
+    @asynccontextmanager
+    async def lock(self, name: str) -> AsyncIterator[None]:
+        """Hold the lock of a connection; raise LockedError that says who holds it.
+
+        Released by the operating system or the server when the process dies.
+        """
+        holder = f"process {os.getpid()} on {os.uname().nodename}"
+        if self.path is not None:
+            with file_lock(self.path.parent / "locks" / f"{name}.lock", name, holder):
+                yield
+        else:
+            async with self._advisory_lock(name):
+                yield
+
+    @asynccontextmanager
+    async def _advisory_lock(self, name: str) -> AsyncIterator[None]:
+        key = int.from_bytes(hashlib.sha256(f"keyrail:{name}".encode()).digest()[:8], "big", signed=True)
+        with explained(self.url):
+            async with self.engine.connect() as connection:
+                session = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                if not await session.scalar(text("select pg_try_advisory_lock(:key)"), {"key": key}):
+                    holder = await session.scalar(
+                        text(
+                            "select a.application_name || ', session ' || l.pid from pg_locks l"
+                            " join pg_stat_activity a using (pid) where l.locktype = 'advisory' and l.granted"
+                            " and (l.classid::bigint << 32 | l.objid::bigint) = :key limit 1"
+                        ),
+                        {"key": key},
+                    )
+                    raise held(name, str(holder or "another session"))
+                try:
+                    yield
+                finally:
+                    await session.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
+
+    async def close(self) -> None:
+        """Close all database connections."""
+        await self.engine.dispose()
+
+
+def held(name: str, holder: str) -> LockedError:
+    """Say by whom the lock of a connection is held."""
+    return LockedError(f"{name}: another pull is running ({holder}). Wait for it to end, or stop it, and run again.")
+
+
+@contextmanager
+def file_lock(path: Path, name: str, holder: str) -> Iterator[None]:
+    """Hold an exclusive `flock` on a file beside the database; the file tells others who holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            raise held(name, handle.read().strip() or "another process") from None
+        handle.truncate(0)
+        handle.write(holder)
+        handle.flush()
+        try:
+            yield
+        finally:
+            handle.truncate(0)
+
+
+def async_url(url: str) -> str:
+    """Name the async driver: `sqlite:///FILE` and `postgresql://…` are what people write."""
+    for plain, driver in (("sqlite://", "sqlite+aiosqlite://"), ("postgresql://", "postgresql+psycopg://")):
+        if url.startswith(plain):
+            return driver + url.removeprefix(plain)
+    if url.startswith("postgres://"):
+        return "postgresql+psycopg://" + url.removeprefix("postgres://")
+    if url.startswith(("sqlite+aiosqlite://", "postgresql+psycopg://")):
+        return url
+    raise StorageError("KEYRAIL_DATABASE_URL must begin with sqlite:/// or postgresql://")
+
+
+def create_store(url: str) -> Store:
+    """Make the engine for a URL without touching the database; see `open_store`."""
+    parsed = make_url(async_url(url))
+    if parsed.get_backend_name() == "postgresql":
+        engine = create_async_engine(
+            parsed,
+            json_serializer=dumps,
+            json_deserializer=orjson.loads,
+            pool_pre_ping=True,
+            connect_args={"application_name": f"keyrail {os.getpid()} on {os.uname().nodename}"},
+        )
+        return Store(url=url, engine=engine, path=None)
+    if not parsed.database or parsed.database == ":memory:":
+        raise StorageError("KEYRAIL_DATABASE_URL: SQLite needs a file, such as sqlite:///.keyrail/keyrail.db")
+    path = Path(parsed.database)
+    with explained(url):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(parsed, json_serializer=dumps, json_deserializer=orjson.loads)
+    event.listen(engine.sync_engine, "connect", set_pragmas)
+    event.listen(engine.sync_engine, "begin", begin_sqlite)
+    return Store(url=url, engine=engine, path=path)
+
+
+def set_pragmas(connection: Any, _record: object) -> None:  # Any: SQLAlchemy's adapter of the aiosqlite connection
+    """Set what SQLite forgets between connections; transactions are begun by `begin_sqlite` alone."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=5000",
+        "foreign_keys=ON",
+        "cache_size=-16000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON", "cache_size=-16000")
+
+
+def begin_sqlite(connection: SyncConnection) -> None:
+    """Take the write lock at the start of a writing transaction, so that read-modify-write never loses."""
+    reading = connection.get_execution_options().get("keyrail_read", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+async def open_store(url: str) -> Store:
+    """Open a database that is ready to use.
+
+    An empty database is set up; an older SQLite file is upgraded in place. Raises StorageError where a
+    person must act: PostgreSQL behind the code (`keyrail db upgrade`), or a database ahead of it.
+    """
+    store = create_store(url)
+    try:
+        found = await revision(store)
+        if found == REVISION:
+            return store
+        if found is not None and found > REVISION:
+            raise StorageError(
+                f"The database is at revision {found}, newer than this Keyrail knows ({REVISION})."
+                " Upgrade Keyrail; the database was not touched."
+            )
+        if found is not None and store.path is None:
+            raise StorageError(
+                f"The database is at revision {found}, this Keyrail needs {REVISION}. Run: keyrail db upgrade"
+            )
+        await upgrade(store)
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+async def revision(store: Store) -> str | None:
+    """Return the database's migration, None where it is empty."""
+    with explained(store.url):
+        async with store.engine.connect() as connection:
+            tx = await connection.execution_options(keyrail_read=True)
+            async with tx.begin():
+                there = await tx.run_sync(lambda sync: sync.dialect.has_table(sync, "alembic_version"))
+                if not there:
+                    return None
+                found = await tx.scalar(text("select version_num from alembic_version"))
+                return str(found) if found else None
+
+
+async def upgrade(store: Store) -> None:
+    """Bring the schema to `REVISION`; two processes at once do it once."""
+    from storage.migrate import run_upgrade
+
+    with explained(store.url):
+        async with store.engine.connect() as connection:
+            if store.path is None:
+                await connection.execute(text("select pg_advisory_lock(hashtextextended('keyrail:migrate', 0))"))
+                await connection.commit()
+            async with connection.begin():
+                await connection.run_sync(run_upgrade)
+            if store.path is None:
+                await connection.execute(text("select pg_advisory_unlock(hashtextextended('keyrail:migrate', 0))"))
+                await connection.commit()
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn the driver's errors into sentences that say what to do."""
+    try:
+        yield
+    except DBAPIError as error:
+        explain(url, error)
+    except (sqlite3.OperationalError, OSError) as error:
+        explain(url, error)
+
+
+def explain(url: str, error: Exception) -> NoReturn:
+    """Raise StorageError for a driver's error, or the error itself where it is not the database's state."""
+    said = str(getattr(error, "orig", None) or error)
+    where = (
+        make_url(async_url(url)).render_as_string(hide_password=True).replace("+aiosqlite", "").replace("+psycopg", "")
+    )
+    for sign, advice in SIGNS.items():
+        if sign in said.lower():
+            raise StorageError(f"Database {where}: {said.splitlines()[0]}. {advice}") from error
+    raise error
+
+
+SIGNS = {
+    "disk is full": "Free some space and run again: everything committed so far is kept.",
+    "no space left": "Free some space and run again: everything committed so far is kept.",
+    "disk i/o error": "Check the disk and run again: everything committed so far is kept.",
+    "readonly": "Give this user the right to write the file and its folder.",
+    "read-only": "Give this user the right to write the file and its folder.",
+    "unable to open database": "Check that the folder exists and that this user may write to it.",
+    "permission denied": "Check the rights of this user on it.",
+    "not a database": "The file is something else: name another in KEYRAIL_DATABASE_URL.",
+    "malformed": "The file is damaged: restore a backup, or move it away and run keyrail backfill.",
+    "database is locked": "Another process is writing for longer than 5 seconds. Run again when it is done.",
+    "connection refused": "Is the server running, and are host and port right?",
+    "connection failed": "Is the server running, and are host, port, user and password right?",
+    "password authentication": "Check user and password in KEYRAIL_DATABASE_URL.",
+    "could not translate host": "Check the host in KEYRAIL_DATABASE_URL.",
+    "does not exist": "Create it, or correct KEYRAIL_DATABASE_URL.",
+}

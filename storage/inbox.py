@@ -1,0 +1,157 @@
+"""The inbox: deliveries as received, compressed, put once and read again by `replay`.
+
+A delivery is unique by connection and delivery id, so that putting it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from domain.errors import PayloadError
+from storage.engine import Transaction
+from storage.tables import Base, Delivery
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+inbox = Base.metadata.tables[Delivery.__tablename__]
+
+LARGEST = 256 * 1024 * 1024
+"""bytes that a stored body may unpack to"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A stored delivery. `body` is still compressed: see `unpack`."""
+
+    id: int
+    connection: str
+    delivery_id: str
+    kind: str
+    event: str | None
+    read_at: datetime
+    body: bytes
+    items: int
+    error: str | None = None
+
+
+def pack(body: bytes) -> bytes:
+    """Compress a body; about one millisecond for a page of a hundred issues."""
+    return zstd.compress(body, 1)
+
+
+def unpack(packed: bytes) -> bytes:
+    """Return the body as received; raise PayloadError where it is damaged or unpacks to more than 256 MB."""
+    try:
+        size = zstd.get_frame_info(packed).decompressed_size
+        if size is not None and size > LARGEST:
+            raise PayloadError(f"the stored body unpacks to {size} bytes, more than {LARGEST}")
+        return zstd.decompress(packed)
+    except zstd.ZstdError as error:
+        raise PayloadError("the stored body is damaged") from error
+
+
+async def put(
+    tx: Transaction,
+    *,
+    connection: str,
+    delivery_id: str,
+    kind: str,
+    packed: bytes,
+    read_at: datetime,
+    items: int = 0,
+    event: str | None = None,
+) -> int | None:
+    """Store a delivery; return its id, or None where it was already known."""
+    insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(inbox)
+    statement = insert.on_conflict_do_nothing(index_elements=["connection", "delivery_id"]).returning(inbox.c.id)
+    row = {
+        "connection": connection,
+        "delivery_id": delivery_id,
+        "kind": kind,
+        "event": event,
+        "received_at": datetime.now(UTC),
+        "read_at": read_at,
+        "body": packed,
+        "items": items,
+        "state": "new",
+        "error": None,
+    }
+    found = (await tx.execute(statement, row)).scalar_one_or_none()
+    return int(found) if found is not None else None
+
+
+async def waiting(
+    tx: Transaction, connection: str, *, state: str = "new", after: int = 0, limit: int = 20
+) -> list[Received]:
+    """Return deliveries of a connection in a state, oldest first, with ids above `after`."""
+    query = (
+        select(*COLUMNS)
+        .where(inbox.c.connection == connection, inbox.c.state == state, inbox.c.id > after)
+        .order_by(inbox.c.id)
+        .limit(limit)
+    )
+    return [Received(**row._mapping) for row in await tx.execute(query)]
+
+
+async def stored(
+    tx: Transaction, connection: str, *, since: datetime | None, parked: bool, after: int, limit: int = 20
+) -> list[Received]:
+    """Return what `replay` reads: all deliveries or the parked ones, since an instant, oldest first."""
+    query = select(*COLUMNS).where(inbox.c.connection == connection, inbox.c.id > after)
+    if parked:
+        query = query.where(inbox.c.state == "parked")
+    if since is not None:
+        query = query.where(inbox.c.received_at >= since)
+    return [Received(**row._mapping) for row in await tx.execute(query.order_by(inbox.c.id).limit(limit))]
+
+
+async def settle(tx: Transaction, ids: Sequence[int]) -> None:
+    """Mark deliveries as read."""
+    await tx.execute(update(inbox).where(inbox.c.id.in_(ids)).values(state="done", error=None))
+
+
+async def park(tx: Transaction, delivery: int, reason: str) -> None:
+    """Put a delivery aside that cannot be read; it stays visible and can be replayed."""
+    await tx.execute(update(inbox).where(inbox.c.id == delivery).values(state="parked", error=reason))
+
+
+async def parked_counts(tx: Transaction) -> dict[str, int]:
+    """Return how many deliveries are parked, by connection."""
+    query = select(inbox.c.connection, func.count()).where(inbox.c.state == "parked").group_by(inbox.c.connection)
+    return {row[0]: row[1] for row in await tx.execute(query)}
+
+
+async def prune(tx: Transaction, before: datetime) -> tuple[int, int]:
+    """Delete read deliveries received before an instant; return rows and compressed bytes freed."""
+    old = (inbox.c.state == "done") & (inbox.c.received_at < before)
+    rows, size = (await tx.execute(select(func.count(), func.sum(func.length(inbox.c.body))).where(old))).one()
+    await tx.execute(delete(inbox).where(old))
+    return int(rows), int(size or 0)
+
+
+async def size(tx: Transaction) -> tuple[int, int]:
+    """Return rows and compressed bytes in the inbox."""
+    rows, total = (await tx.execute(select(func.count(), func.sum(func.length(inbox.c.body))))).one()
+    return int(rows), int(total or 0)
+
+
+COLUMNS = (
+    inbox.c.id,
+    inbox.c.connection,
+    inbox.c.delivery_id,
+    inbox.c.kind,
+    inbox.c.event,
+    inbox.c.read_at,
+    inbox.c.body,
+    inbox.c["items"],
+    inbox.c.error,
+)

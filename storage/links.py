@@ -1,0 +1,290 @@
+"""Which initiatives an item counts for: the links in effect, interned as scopes, and the tree they come down.
+
+The order of the walk and what a link means are decided in `sync`; here is only what is read and written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import and_, bindparam, delete, func, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ColumnElement
+
+from domain.work import Link
+from storage.engine import Transaction
+from storage.items import blockers, items, parts
+from storage.tables import Base, Created, Scope, ScopeInitiative
+
+scopes = Base.metadata.tables[Scope.__tablename__]
+scope_initiatives = Base.metadata.tables[ScopeInitiative.__tablename__]
+created = Base.metadata.tables[Created.__tablename__]
+
+Ref = tuple[str, str]
+"""(connection, id)"""
+
+
+class Place(NamedTuple):
+    """What inheritance needs to know of an item."""
+
+    connection: str
+    id: str
+    key: str
+    parent_id: str | None
+    own: tuple[tuple[Link, bool], ...]
+    """links of its own; the flag says that the link adds to inherited ones (`also`)"""
+    scope: int
+
+
+@dataclass(slots=True)
+class Scopes:
+    """Scopes already looked up in one run, so that each is interned once."""
+
+    ids: dict[tuple[Link, ...], int] = field(default_factory=dict)
+
+    async def intern(self, tx: Transaction, links: tuple[Link, ...]) -> int:
+        """Return the number of a list of links; 0 is the empty list."""
+        if not links:
+            return 0
+        known = self.ids.get(links)
+        if known is None:
+            known = self.ids[links] = await intern(tx, links)
+        return known
+
+
+async def intern(tx: Transaction, links: Sequence[Link]) -> int:
+    """Return the number of a list of links, storing it where it is new."""
+    text = orjson.dumps([[link.initiative, link.rule, link.inherited_from] for link in links]).decode()
+    found = await tx.scalar(select(scopes.c.id).where(scopes.c.links == text))
+    if found is not None:
+        return int(found)
+    insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert
+    await tx.execute(insert(scopes).on_conflict_do_nothing(), {"links": text})
+    number = int(await tx.scalar(select(scopes.c.id).where(scopes.c.links == text)) or 0)
+    rows = [{"initiative": initiative, "scope": number} for initiative in {link.initiative for link in links}]
+    await tx.execute(insert(scope_initiatives).on_conflict_do_nothing(), rows)
+    return number
+
+
+async def load_scopes(tx: Transaction, numbers: Collection[int] | None = None) -> dict[int, tuple[Link, ...]]:
+    """Return the links of scopes by number; all of them where none are named."""
+    query = select(scopes.c.id, scopes.c.links)
+    if numbers is not None:
+        query = query.where(scopes.c.id.in_(list(numbers)))
+    found = {row.id: links_of(row.links) for row in await tx.execute(query)}
+    found[0] = ()
+    return found
+
+
+def links_of(text: str) -> tuple[Link, ...]:
+    """Return the links that a scope's text stands for."""
+    return tuple(Link(initiative=one, rule=rule, inherited_from=source) for one, rule, source in orjson.loads(text))
+
+
+async def drop_unused(tx: Transaction) -> None:
+    """Forget scopes that no item has."""
+    used = select(items.c.scope).distinct()
+    await tx.execute(delete(scope_initiatives).where(scope_initiatives.c.scope.not_in(used)))
+    await tx.execute(delete(scopes).where(scopes.c.id.not_in(used)))
+
+
+async def resolve_parents(tx: Transaction) -> list[Ref]:
+    """Find the parents that payloads name by key alone; return the items that got one."""
+    parent = items.alias("parent")
+    known = select(parent.c.id).where(parent.c.connection == items.c.connection, parent.c.key == items.c.parent_key)
+    statement = (
+        update(items)
+        .where(items.c.parent_id.is_(None), items.c.parent_key.is_not(None), known.exists())
+        .values(parent_id=known.limit(1).scalar_subquery())
+        .returning(items.c.connection, items.c.id)
+    )
+    return [(row[0], row[1]) for row in await tx.execute(statement)]
+
+
+async def parents(tx: Transaction) -> dict[Ref, Place]:
+    """Return every item that has children."""
+    child = items.alias("child")
+    has_children = (
+        select(child.c.id).where(child.c.connection == items.c.connection, child.c.parent_id == items.c.id).exists()
+    )
+    return {(row.connection, row.id): place(row) for row in await tx.execute(select(*PLACE).where(has_children))}
+
+
+async def places(tx: Transaction, refs: Collection[Ref]) -> dict[Ref, Place]:
+    """Return the named items."""
+    found: dict[Ref, Place] = {}
+    for connection, ids in by_connection(refs):
+        for part in parts(ids):
+            query = select(*PLACE).where(items.c.connection == connection, items.c.id.in_(part))
+            found.update({(row.connection, row.id): place(row) for row in await tx.execute(query)})
+    return found
+
+
+async def children(tx: Transaction, refs: Collection[Ref]) -> dict[Ref, Place]:
+    """Return the items whose structural parent is one of `refs`."""
+    found: dict[Ref, Place] = {}
+    for connection, ids in by_connection(refs):
+        for part in parts(ids):
+            query = select(*PLACE).where(items.c.connection == connection, items.c.parent_id.in_(part))
+            found.update({(row.connection, row.id): place(row) for row in await tx.execute(query)})
+    return found
+
+
+async def linked_themselves(tx: Transaction) -> list[Place]:
+    """Return the items with links of their own."""
+    return [place(row) for row in await tx.execute(select(*PLACE).where(items.c.own.is_not(None)))]
+
+
+async def set_scopes(tx: Transaction, changes: Mapping[Ref, int]) -> None:
+    """Write the scopes of items one by one."""
+    if changes:
+        statement = (
+            update(items)
+            .where(items.c.connection == bindparam("at_connection"), items.c.id == bindparam("at_id"))
+            .values(scope=bindparam("new_scope"))
+        )
+        rows = [{"at_connection": ref[0], "at_id": ref[1], "new_scope": scope} for ref, scope in changes.items()]
+        await tx.execute(statement, rows)
+
+
+async def set_scopes_below(tx: Transaction, changes: Mapping[Ref, int]) -> None:
+    """Write the scope of all children of items, but for those with links of their own or children themselves."""
+    if not changes:
+        return
+    statement = (
+        update(items)
+        .where(
+            items.c.connection == bindparam("at_connection"),
+            items.c.parent_id == bindparam("at_parent"),
+            items.c.own.is_(None),
+            items.c.scope != bindparam("new_scope"),
+        )
+        .values(scope=bindparam("new_scope"))
+    )
+    rows = [{"at_connection": ref[0], "at_parent": ref[1], "new_scope": scope} for ref, scope in changes.items()]
+    await tx.execute(statement, rows)
+
+
+async def clear_orphans(tx: Transaction) -> None:
+    """Take the scope from items that have neither links of their own nor a parent in the store."""
+    parent = items.alias("parent")
+    known = select(parent.c.id).where(parent.c.connection == items.c.connection, parent.c.id == items.c.parent_id)
+    await tx.execute(update(items).where(items.c.scope != 0, items.c.own.is_(None), ~known.exists()).values(scope=0))
+
+
+async def initiatives_of(tx: Transaction, refs: Collection[Ref]) -> set[str]:
+    """Return the initiatives that the named items count for."""
+    found: set[str] = set()
+    for connection, ids in by_connection(refs):
+        for part in parts(ids):
+            query = (
+                select(scope_initiatives.c.initiative)
+                .join(items, items.c.scope == scope_initiatives.c.scope)
+                .where(items.c.connection == connection, items.c.id.in_(part))
+                .distinct()
+            )
+            found.update(await tx.scalars(query))
+    return found
+
+
+async def around(tx: Transaction, refs: Collection[Ref]) -> set[Ref]:
+    """Return the parents and children of items, and those that wait for them: whose facts they may change."""
+    found: set[Ref] = set()
+    for connection, ids in by_connection(refs):
+        for part in parts(ids):
+            parent = select(items.c.parent_id).where(
+                items.c.connection == connection, items.c.id.in_(part), items.c.parent_id.is_not(None)
+            )
+            child = select(items.c.id).where(items.c.connection == connection, items.c.parent_id.in_(part))
+            waiting = select(blockers.c.item_id).where(
+                blockers.c.connection == connection, blockers.c.blocker_id.in_(part)
+            )
+            for query in (parent, child, waiting):
+                found.update((connection, id_) for id_ in await tx.scalars(query))
+    return found
+
+
+async def set_mirrors(tx: Transaction, followers: Mapping[Ref, Ref]) -> None:
+    """Mark the copies of work that another item stands for, and no others."""
+    await tx.execute(update(items).where(items.c.mirror_of.is_not(None)).values(mirror_of=None))
+    if followers:
+        statement = (
+            update(items)
+            .where(items.c.connection == bindparam("at_connection"), items.c.id == bindparam("at_id"))
+            .values(mirror_of=bindparam("leader"))
+        )
+        rows = [
+            {"at_connection": ref[0], "at_id": ref[1], "leader": f"{leader[0]}:{leader[1]}"}
+            for ref, leader in followers.items()
+        ]
+        await tx.execute(statement, rows)
+
+
+async def refs_of_keys(tx: Transaction, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Ref]:
+    """Return the items of (connection, key) pairs; keys compare without case."""
+    wanted = {(connection, key.lower()): (connection, key) for connection, key in keys}
+    found: dict[tuple[str, str], Ref] = {}
+    if not wanted:
+        return found
+    query = select(items.c.connection, items.c.id, items.c.key).where(
+        tuple_(items.c.connection, func.lower(items.c.key)).in_(list(wanted))
+    )
+    for row in await tx.execute(query):
+        found[wanted[(row.connection, row.key.lower())]] = (row.connection, row.id)
+    return found
+
+
+async def unlinked(tx: Transaction) -> tuple[int, int]:
+    """Return (epics and above, items below) that no initiative counts, canceled ones left out."""
+    epic = items.c.level.in_(("initiative", "epic"))
+    query = select(epic, func.count()).where(NOT_LINKED).group_by(epic)
+    found = {bool(row[0]): row[1] for row in await tx.execute(query)}
+    return found.get(True, 0), found.get(False, 0)
+
+
+async def save_created(tx: Transaction, rows: Sequence[Mapping[str, object]], gone: Collection[Ref]) -> None:
+    """Keep the initiatives that rules made of items, and forget those of items that make none any more."""
+    for connection, ids in by_connection(gone):
+        for part in parts(ids):
+            await tx.execute(delete(created).where(created.c.connection == connection, created.c.item_id.in_(part)))
+    if rows:
+        insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(created)
+        update_ = {name: insert.excluded[name] for name in ("connection", "item_id", "data")}
+        await tx.execute(insert.on_conflict_do_update(index_elements=["id"], set_=update_), list(rows))
+
+
+async def load_created(tx: Transaction) -> dict[str, dict[str, object]]:
+    """Return the initiatives that rules made, by id."""
+    return {row.id: row.data for row in await tx.execute(select(created.c.id, created.c.data).order_by(created.c.id))}
+
+
+async def forget_created(tx: Transaction) -> None:
+    """Forget all initiatives that rules made; a full re-mapping makes them anew."""
+    await tx.execute(delete(created))
+
+
+def by_connection(refs: Collection[Ref]) -> list[tuple[str, list[str]]]:
+    """Group refs by connection, in a fixed order."""
+    groups: dict[str, list[str]] = {}
+    for connection, id_ in sorted(refs):
+        groups.setdefault(connection, []).append(id_)
+    return list(groups.items())
+
+
+def place(row: Any) -> Place:  # Any: a SQLAlchemy row
+    """Return the place of a row of PLACE."""
+    connection, id_, key, parent_id, own, scope = row
+    links = tuple((Link(initiative=one["initiative"], rule=one["rule"]), bool(one.get("also"))) for one in own or ())
+    return Place(connection, id_, key, parent_id, links, scope)
+
+
+PLACE = (items.c.connection, items.c.id, items.c.key, items.c.parent_id, items.c.own, items.c.scope)
+NOT_LINKED: ColumnElement[bool] = and_(
+    items.c.scope == 0,
+    items.c.deleted_at.is_(None),
+    items.c.mirror_of.is_(None),
+    items.c.category != "canceled",
+)

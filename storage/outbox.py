@@ -1,0 +1,175 @@
+"""The outbox and the ledger: what is to be told, and what a place was last told by us.
+
+One row per target, subject and address: changes that come before a send fold into it and keep its first due time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Table, delete, select, update
+
+from storage.checkpoints import upsert
+from storage.engine import Transaction
+from storage.tables import Base, Outgoing, Publication
+
+outbox = Base.metadata.tables[Outgoing.__tablename__]
+publications = Base.metadata.tables[Publication.__tablename__]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Place:
+    """Where one subject is told: its natural key without the workspace."""
+
+    target: str
+    kind: str
+    subject: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A row of the outbox. `action` is ``update`` or ``delete``; `content` is what the place shall say."""
+
+    place: Place
+    content: Mapping[str, object]
+    fingerprint: str
+    action: str
+    reason: str
+    first_due_at: datetime
+    state: str = "due"
+    attempts: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What a place was last told."""
+
+    place: Place
+    content: Mapping[str, object]
+    fingerprint: str
+    sent_at: datetime
+    overridden_at: datetime | None
+
+
+async def enqueue(tx: Transaction, due: Due) -> None:
+    """Put a row, or fold it into the one that waits already."""
+    row = {
+        **columns_of(due.place),
+        "content": dict(due.content),
+        "fingerprint": due.fingerprint,
+        "action": due.action,
+        "reason": due.reason,
+        "first_due_at": due.first_due_at,
+        "state": "due",
+        "attempts": 0,
+        "error": None,
+    }
+    await tx.execute(
+        upsert(tx, outbox, ("content", "fingerprint", "action", "reason", "state", "attempts", "error")), [row]
+    )
+
+
+async def withdraw(tx: Transaction, place: Place) -> None:
+    """Take a row back: the place says it already."""
+    await tx.execute(delete(outbox).where(*at(outbox, place)))
+
+
+async def waiting(tx: Transaction) -> list[Due]:
+    """Return the outbox, longest due first."""
+    query = select(outbox).order_by(outbox.c.first_due_at, outbox.c.target, outbox.c.subject, outbox.c.address)
+    return [
+        Due(
+            place=place_of(row),
+            content=row.content,
+            fingerprint=row.fingerprint,
+            action=row.action,
+            reason=row.reason,
+            first_due_at=row.first_due_at,
+            state=row.state,
+            attempts=row.attempts,
+            error=row.error,
+        )
+        for row in await tx.execute(query)
+    ]
+
+
+async def fail(tx: Transaction, place: Place, error: str, *, final: bool) -> None:
+    """Note a failed attempt; `final` rows wait for a change or a person."""
+    await tx.execute(
+        update(outbox)
+        .where(*at(outbox, place))
+        .values(attempts=outbox.c.attempts + 1, error=error, state="failed" if final else "due")
+    )
+
+
+async def remember(tx: Transaction, due: Due, sent_at: datetime) -> None:
+    """Move a sent row to the ledger, unless newer content has folded into it meanwhile."""
+    row = {
+        **columns_of(due.place),
+        "content": dict(due.content),
+        "fingerprint": due.fingerprint,
+        "sent_at": sent_at,
+        "overridden_at": None,
+    }
+    if due.action == "delete":
+        await tx.execute(delete(publications).where(*at(publications, due.place)))
+    else:
+        await tx.execute(upsert(tx, publications, ("content", "fingerprint", "sent_at", "overridden_at")), [row])
+    await tx.execute(delete(outbox).where(*at(outbox, due.place), outbox.c.fingerprint == due.fingerprint))
+
+
+async def override(tx: Transaction, place: Place, instant: datetime) -> None:
+    """Note that a human changed the place since our last write; nothing is sent until it is released."""
+    await tx.execute(update(publications).where(*at(publications, place)).values(overridden_at=instant))
+    await withdraw(tx, place)
+
+
+async def release(tx: Transaction, target: str, subject: str) -> int:
+    """Give back the places of a subject after a human's override; return how many were overridden."""
+    query = (
+        update(publications)
+        .where(
+            publications.c.target == target,
+            publications.c.subject == subject,
+            publications.c.overridden_at.is_not(None),
+        )
+        .values(overridden_at=None, fingerprint="released")
+        .returning(publications.c.address)
+    )
+    return len((await tx.execute(query)).all())
+
+
+async def ledger(tx: Transaction, targets: Collection[str] | None = None) -> dict[Place, Published]:
+    """Return what the places of all targets, or of some, were last told."""
+    query = select(publications)
+    if targets is not None:
+        query = query.where(publications.c.target.in_(list(targets)))
+    return {
+        place_of(row): Published(
+            place=place_of(row),
+            content=row.content,
+            fingerprint=row.fingerprint,
+            sent_at=row.sent_at,
+            overridden_at=row.overridden_at,
+        )
+        for row in await tx.execute(query)
+    }
+
+
+def columns_of(place: Place) -> dict[str, str]:
+    """Return the key columns of a place."""
+    return {"target": place.target, "kind": place.kind, "subject": place.subject, "address": place.address}
+
+
+def place_of(row: object) -> Place:
+    """Return the place of a row."""
+    return Place(**{name: getattr(row, name) for name in ("target", "kind", "subject", "address")})
+
+
+def at(table: Table, place: Place) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition that a row is of a place."""
+    return tuple(table.c[name] == value for name, value in columns_of(place).items())

@@ -1,0 +1,225 @@
+"""Facts for the rollup, as histograms per structural parent, and the rollups that were made of them.
+
+Storage hands out facts and keeps answers; every policy lives in `rollup`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select
+from sqlalchemy.sql import Select
+
+from domain.facts import Face, Fact, Facts, Node, Progress
+from domain.work import Link
+from storage.checkpoints import upsert
+from storage.engine import Transaction
+from storage.items import blockers, items, parts
+from storage.links import load_scopes, scope_initiatives
+from storage.tables import Base, Rollup
+
+rollups = Base.metadata.tables[Rollup.__tablename__]
+
+parent = items.alias("parent")
+child = items.alias("child")
+blocker = items.alias("blocker")
+
+CHILDREN = select(literal(1)).where(
+    child.c.connection == items.c.connection, child.c.parent_id == items.c.id, child.c.deleted_at.is_(None)
+)
+HAS_CHILDREN = CHILDREN.exists()
+HAS_STANDARD_CHILDREN = CHILDREN.where(child.c.level != "subtask").exists()
+BLOCKED = (
+    select(literal(1))
+    .select_from(
+        blockers.join(
+            blocker, and_(blocker.c.connection == blockers.c.connection, blocker.c.id == blockers.c.blocker_id)
+        )
+    )
+    .where(
+        blockers.c.connection == items.c.connection,
+        blockers.c.item_id == items.c.id,
+        blocker.c.category.in_(("todo", "in_progress")),
+        blocker.c.deleted_at.is_(None),
+    )
+    .exists()
+)
+COUNTED = and_(items.c.deleted_at.is_(None), items.c.mirror_of.is_(None))
+
+
+def measured(measure: str) -> ColumnElement[Any]:
+    """Return the column that sizes come from: ``estimate``, ``time_estimate`` or ``field:NAME``."""
+    if measure.startswith("field:"):
+        of_field: ColumnElement[Any] = items.c.data["fields"][measure.removeprefix("field:")].as_float()
+        return of_field
+    return items.c.time_estimate if measure == "time_estimate" else items.c.estimate
+
+
+def columns(measure: str) -> tuple[ColumnElement[Any], ...]:
+    """Return what a fact is made of, in the order of `fact`."""
+    return (
+        items.c.connection,
+        items.c.parent_id,
+        items.c.category,
+        items.c.stage,
+        measured(measure),
+        items.c.team,
+        items.c.scope,
+        case((items.c.level == "subtask", parent.c.scope)),
+        items.c.level == "subtask",
+        items.c.completed_on,
+        items.c.entered_on,
+        items.c.flags,
+        BLOCKED,
+        items.c.inaccessible_on,
+    )
+
+
+FACES = (
+    items.c.id,
+    items.c.key,
+    items.c.title,
+    items.c.data["url"].as_string(),
+    items.c.data["tracker"].as_string(),
+    items.c.data["type"].as_string(),
+    items.c.data["status"].as_string(),
+    items.c.deleted_at.is_not(None),
+    items.c.mirror_of,
+)
+
+
+def with_parent(query: Select[Any]) -> Select[Any]:
+    """Join the structural parent, which sub-tasks are judged by."""
+    return query.select_from(
+        items.outerjoin(parent, and_(parent.c.connection == items.c.connection, parent.c.id == items.c.parent_id))
+    )
+
+
+async def facts(
+    tx: Transaction, initiatives: Collection[str] | None, *, measure: str = "estimate", listed: bool = False
+) -> Facts:
+    """Return the facts of items that count for one of `initiatives` (None: of all items), and the nodes above.
+
+    `listed` gives one row an item, with its face, deleted items and mirrored copies too.
+    """
+    scopes = await load_scopes(tx) if initiatives is None else await scopes_of(tx, initiatives)
+    names = {number: frozenset(link.initiative for link in links) for number, links in scopes.items()}
+    base = with_parent(select(*columns(measure), *(FACES if listed else (func.count(),))))
+    nodes = nodes_query(measure)
+    if initiatives is not None:
+        wanted = items.c.scope.in_([number for number in scopes if number])
+        base, nodes = base.where(wanted), nodes.where(wanted)
+    if not listed:
+        base = base.where(COUNTED).group_by(*columns(measure))
+    base = base.where(~HAS_CHILDREN)
+    rows = [fact(row, names, scopes if listed else None) for row in await tx.execute(base)]
+    found = {}
+    for row in await tx.execute(nodes.where(COUNTED, HAS_CHILDREN)):
+        node = node_of(row, names, scopes)
+        found[(node.fact.connection, node.id)] = node
+    if initiatives is not None:
+        await add_ancestors(tx, found, rows, nodes_query(measure), names, scopes)
+    return Facts(rows=tuple(rows), nodes=tuple(found.values()))
+
+
+def nodes_query(measure: str) -> Select[Any]:
+    """Return the query of nodes, without its condition."""
+    return with_parent(select(*columns(measure), *FACES, items.c.level, HAS_STANDARD_CHILDREN))
+
+
+async def add_ancestors(
+    tx: Transaction,
+    found: dict[tuple[str, str], Node],
+    rows: Sequence[Fact],
+    query: Select[Any],
+    names: dict[int, frozenset[str]],
+    scopes: dict[int, tuple[Link, ...]],
+) -> None:
+    """Add the nodes above what was found, which stand outside the scope themselves."""
+    above = {(row.connection, row.parent) for row in rows} | {
+        (node.fact.connection, node.fact.parent) for node in found.values()
+    }
+    asked: set[tuple[str, str | None]] = set()
+    while missing := {ref for ref in above if ref[1] is not None and ref not in found} - asked:
+        asked |= missing
+        above = set()
+        for connection in sorted({ref[0] for ref in missing}):
+            ids = sorted(str(ref[1]) for ref in missing if ref[0] == connection)
+            for part in parts(ids):
+                condition = and_(items.c.connection == connection, items.c.id.in_(part), items.c.deleted_at.is_(None))
+                for row in await tx.execute(query.where(condition)):
+                    node = node_of(row, names, scopes)
+                    found[(connection, node.id)] = node
+                    above.add((connection, node.fact.parent))
+
+
+def fact(row: Any, names: Mapping[int, frozenset[str]], scopes: Mapping[int, tuple[Link, ...]] | None) -> Fact:
+    """Return the fact of a row of `columns`, with its face where `scopes` are given."""
+    links = names.get(row[6], NOTHING)
+    parent_links = names.get(row[7], NOTHING) if row[7] else NOTHING
+    if scopes is None:
+        return Fact._make(
+            (*row[:6], links, parent_links, bool(row[8]), *row[9:12], bool(row[12]), *row[13:15], None, False, None)
+        )
+    of_item = scopes.get(row[6], ())
+    face = Face(
+        id=row[14],
+        key=row[15],
+        title=row[16],
+        url=row[17],
+        rule={link.initiative: link.rule for link in of_item},
+        inherited_from={link.initiative: link.inherited_from for link in of_item},
+        tracker=row[18],
+        type=row[19],
+        status=row[20],
+    )
+    same = (*row[:6], links, parent_links, bool(row[8]), *row[9:12], bool(row[12]), row[13])
+    return Fact._make((*same, 1, face, bool(row[21]), row[22]))
+
+
+def node_of(row: Any, names: Mapping[int, frozenset[str]], scopes: Mapping[int, tuple[Link, ...]]) -> Node:
+    """Return the node of a row of the nodes query."""
+    found = fact(row, names, scopes)
+    return Node(id=row[14], key=row[15], level=row[23], standard_children=bool(row[24]), fact=found)
+
+
+async def scopes_of(tx: Transaction, initiatives: Collection[str]) -> dict[int, tuple[Link, ...]]:
+    """Return the scopes that hold one of the initiatives."""
+    query = select(scope_initiatives.c.scope).where(scope_initiatives.c.initiative.in_(list(initiatives))).distinct()
+    return await load_scopes(tx, list(await tx.scalars(query)))
+
+
+async def save(tx: Transaction, kind: str, id_: str, progress: Progress) -> None:
+    """Keep the delivery of a subject."""
+    row = {"kind": kind, "id": id_, "data": asdict(progress), "valid_until": progress.valid_until}
+    await tx.execute(upsert(tx, rollups, ("data", "valid_until")), [row])
+
+
+async def load(tx: Transaction) -> dict[str, Progress]:
+    """Return the delivery of all subjects by id."""
+    return {row.id: progress_of(row.data) for row in await tx.execute(select(rollups.c.id, rollups.c.data))}
+
+
+async def expired(tx: Transaction, today: date) -> set[str]:
+    """Return the subjects whose facts give another answer by today (a grace period ended)."""
+    return set(await tx.scalars(select(rollups.c.id).where(rollups.c.valid_until <= today)))
+
+
+async def keep_only(tx: Transaction, ids: Collection[str]) -> None:
+    """Forget the rollups of subjects that are no more."""
+    await tx.execute(delete(rollups).where(rollups.c.id.not_in(list(ids))))
+
+
+def progress_of(data: Mapping[str, Any]) -> Progress:
+    """Return the value that `save` stored."""
+    value = dict(data)
+    value["flags"] = tuple(value["flags"])
+    if value["valid_until"] is not None:
+        value["valid_until"] = date.fromisoformat(value["valid_until"])
+    return Progress(**value)
+
+
+NOTHING: frozenset[str] = frozenset()

@@ -1,0 +1,303 @@
+"""The tables, and nothing else: what a row is, and which index serves which question.
+
+`table=True` classes do not validate; values are checked before they get here.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, Date, DateTime, Index, LargeBinary, MetaData, String, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+REVISION = "0001"
+"""The newest migration; a test compares it with the migrations folder."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime on every database: SQLite forgets the zone, PostgreSQL answers in the session's."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Answer UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class Base(SQLModel):
+    """Common ground of the tables: one metadata with named constraints, which SQLite's batch migrations need."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def instant(*, nullable: bool = False, index: bool = False) -> Any:  # Any: what SQLModel's Field itself returns
+    """Return a column of an instant."""
+    return Field(sa_column=Column(Instant(), nullable=nullable, index=index))
+
+
+def document(*, nullable: bool = False) -> Any:  # Any: what SQLModel's Field itself returns
+    """Return a column of a JSON value; None is stored as NULL."""
+    return Field(sa_column=Column(Document, nullable=nullable))
+
+
+class Item(Base, table=True):
+    """A work item. The columns are what rollups group by; `data` is the whole item as settled, for people.
+
+    `read_at` is the start of the authoritative read that saw this version. `own` are the links that the file
+    gives the item itself (NULL: none), `scope` names the links it has in effect, inherited ones with them (0: none).
+    `completed_on`, `entered_on`, `inaccessible_on` are local dates of the workspace. `history_at` is the
+    `updated_at` up to which the item's history is stored.
+    """
+
+    __tablename__ = "items"
+    __table_args__ = (
+        Index("ix_items_parent", "connection", "parent_id"),
+        Index("ix_items_scope", "scope", "connection", "parent_id"),
+        Index("ix_items_key", "key"),
+    )
+
+    connection: str = Field(sa_column=Column(String, primary_key=True))
+    id: str = Field(sa_column=Column(String, primary_key=True))
+    key: str = Field(sa_column=Column(String, nullable=False))
+    title: str = Field(sa_column=Column(Text, nullable=False))
+    project: str = Field(sa_column=Column(String, nullable=False))
+    level: str = Field(sa_column=Column(String, nullable=False))
+    parent_id: str | None = Field(sa_column=Column(String, nullable=True))
+    parent_key: str | None = Field(sa_column=Column(String, nullable=True))
+    category: str = Field(sa_column=Column(String, nullable=False))
+    stage: str | None = Field(sa_column=Column(String, nullable=True))
+    estimate: float | None = None
+    time_estimate: float | None = None
+    team: str | None = Field(sa_column=Column(String, nullable=True))
+    flags: str = Field(sa_column=Column(String, nullable=False))
+    updated_at: datetime = instant()
+    read_at: datetime = instant()
+    completed_on: date | None = Field(sa_column=Column(Date, nullable=True))
+    entered_on: date | None = Field(sa_column=Column(Date, nullable=True))
+    deleted_at: datetime | None = instant(nullable=True)
+    inaccessible_on: date | None = Field(sa_column=Column(Date, nullable=True))
+    mirror_of: str | None = Field(sa_column=Column(String, nullable=True))
+    history_at: datetime | None = instant(nullable=True)
+    scope: int = 0
+    own: list[dict[str, Any]] | None = document(nullable=True)
+    dimensions: dict[str, Any] | None = document(nullable=True)
+    data: dict[str, Any] = document()
+
+
+class Scope(Base, table=True):
+    """A list of links with their provenance, stored once, so that items can be grouped by a number.
+
+    `links` is the canonical JSON text of the links.
+    """
+
+    __tablename__ = "scopes"
+
+    id: int | None = Field(default=None, primary_key=True)
+    links: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+
+
+class ScopeInitiative(Base, table=True):
+    """The initiatives of a scope, to find the scopes of an initiative."""
+
+    __tablename__ = "scope_initiatives"
+
+    initiative: str = Field(sa_column=Column(String, primary_key=True))
+    scope: int = Field(primary_key=True)
+
+
+class Blocker(Base, table=True):
+    """`item_id` waits for `blocker_id`, in one connection."""
+
+    __tablename__ = "blockers"
+    __table_args__ = (Index("ix_blockers_blocker", "connection", "blocker_id"),)
+
+    connection: str = Field(sa_column=Column(String, primary_key=True))
+    item_id: str = Field(sa_column=Column(String, primary_key=True))
+    blocker_id: str = Field(sa_column=Column(String, primary_key=True))
+
+
+class Transition(Base, table=True):
+    """One change of one field of one item, as the tracker's history tells it."""
+
+    __tablename__ = "transitions"
+
+    connection: str = Field(sa_column=Column(String, primary_key=True))
+    item_id: str = Field(sa_column=Column(String, primary_key=True))
+    id: str = Field(sa_column=Column(String, primary_key=True))
+    at: datetime = instant()
+    field: str = Field(sa_column=Column(String, nullable=False))
+    before: str | None = Field(sa_column=Column(Text, nullable=True))
+    after: str | None = Field(sa_column=Column(Text, nullable=True))
+    before_id: str | None = Field(sa_column=Column(String, nullable=True))
+    after_id: str | None = Field(sa_column=Column(String, nullable=True))
+
+
+class Delivery(Base, table=True):
+    """The inbox: a page or a webhook body as received, compressed; kept after it was read, for `replay`.
+
+    `delivery_id` of a page is run + stream + page number, never a hash of its content. `state` is ``new``,
+    ``done`` or ``parked`` (`error` says why). `missing` are ids that were asked for and not answered.
+    """
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        Index("uq_inbox_delivery", "connection", "delivery_id", unique=True),
+        Index("ix_inbox_state", "state", "connection", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str = Field(sa_column=Column(String, nullable=False))
+    delivery_id: str = Field(sa_column=Column(String, nullable=False))
+    kind: str = Field(sa_column=Column(String, nullable=False))
+    event: str | None = Field(sa_column=Column(String, nullable=True))
+    received_at: datetime = instant()
+    read_at: datetime = instant()
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    items: int = 0
+    state: str = Field(sa_column=Column(String, nullable=False))
+    error: str | None = Field(sa_column=Column(Text, nullable=True))
+
+
+class Checkpoint(Base, table=True):
+    """Where a stream of a connection goes on, or what was last known about it; `value` is the stream's own."""
+
+    __tablename__ = "checkpoints"
+
+    connection: str = Field(sa_column=Column(String, primary_key=True))
+    stream: str = Field(sa_column=Column(String, primary_key=True))
+    value: Any = document(nullable=True)
+    at: datetime = instant()
+
+
+class CensusId(Base, table=True):
+    """Ids that the running census of a connection has listed."""
+
+    __tablename__ = "census_ids"
+
+    connection: str = Field(sa_column=Column(String, primary_key=True))
+    id: str = Field(sa_column=Column(String, primary_key=True))
+
+
+class Rollup(Base, table=True):
+    """Delivery of a key result or initiative at the present (`domain.facts.Progress`)."""
+
+    __tablename__ = "rollups"
+
+    kind: str = Field(sa_column=Column(String, primary_key=True))
+    id: str = Field(sa_column=Column(String, primary_key=True))
+    data: dict[str, Any] = document()
+    valid_until: date | None = Field(sa_column=Column(Date, nullable=True))
+
+
+class Created(Base, table=True):
+    """An initiative that a mapping rule made of a work item."""
+
+    __tablename__ = "created_initiatives"
+
+    id: str = Field(sa_column=Column(String, primary_key=True))
+    connection: str = Field(sa_column=Column(String, nullable=False))
+    item_id: str = Field(sa_column=Column(String, nullable=False))
+    data: dict[str, Any] = document()
+
+
+class Subject(Base, table=True):
+    """An id that the workspace file has, or once had (`orphaned_at`)."""
+
+    __tablename__ = "subjects"
+
+    id: str = Field(sa_column=Column(String, primary_key=True))
+    kind: str = Field(sa_column=Column(String, nullable=False))
+    title: str = Field(sa_column=Column(Text, nullable=False))
+    orphaned_at: datetime | None = instant(nullable=True)
+
+
+class CheckIn(Base, table=True):
+    """A dated value of a key result's metric; never changed, a later row for the same instant wins."""
+
+    __tablename__ = "check_ins"
+    __table_args__ = (Index("ix_check_ins_key_result", "key_result", "as_of"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    key_result: str = Field(sa_column=Column(String, nullable=False))
+    as_of: datetime = instant()
+    value: float
+    note: str = Field(sa_column=Column(Text, nullable=False))
+    by: str = Field(sa_column=Column(String, nullable=False))
+    recorded_at: datetime = instant()
+
+
+class Outgoing(Base, table=True):
+    """The outbox: what is to be told, one row per target, subject and address; `state` is ``due`` or ``failed``."""
+
+    __tablename__ = "outbox"
+
+    target: str = Field(sa_column=Column(String, primary_key=True))
+    kind: str = Field(sa_column=Column(String, primary_key=True))
+    subject: str = Field(sa_column=Column(String, primary_key=True))
+    address: str = Field(sa_column=Column(String, primary_key=True))
+    content: dict[str, Any] = document()
+    fingerprint: str = Field(sa_column=Column(String, nullable=False))
+    action: str = Field(sa_column=Column(String, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    first_due_at: datetime = instant()
+    state: str = Field(sa_column=Column(String, nullable=False))
+    attempts: int = 0
+    error: str | None = Field(sa_column=Column(Text, nullable=True))
+
+
+class Publication(Base, table=True):
+    """What a place was last told by us; the ledger that a remote value is compared with."""
+
+    __tablename__ = "publications"
+
+    target: str = Field(sa_column=Column(String, primary_key=True))
+    kind: str = Field(sa_column=Column(String, primary_key=True))
+    subject: str = Field(sa_column=Column(String, primary_key=True))
+    address: str = Field(sa_column=Column(String, primary_key=True))
+    content: dict[str, Any] = document()
+    fingerprint: str = Field(sa_column=Column(String, nullable=False))
+    sent_at: datetime = instant()
+    overridden_at: datetime | None = instant(nullable=True)
+
+
+class IssuedToken(Base, table=True):
+    """Tokens that a vendor issued to us, encrypted; shared by all processes on one database."""
+
+    __tablename__ = "issued_tokens"
+
+    connection: str = Field(sa_column=Column(String, primary_key=True))
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    at: datetime = instant()
+
+
+class Note(Base, table=True):
+    """A fact about the whole store: the digest it was mapped with, how often each rule matched."""
+
+    __tablename__ = "notes"
+
+    name: str = Field(sa_column=Column(String, primary_key=True))
+    value: Any = document(nullable=True)
