@@ -130,7 +130,11 @@ class Connector:
     fetch      the given items now, in pages
     locate     why an id is not in the census
     probe      findings for `check`
-    parse      pure: a stored page -> what it says
+    parse      pure: a stored page -> what it says; raises PayloadError
+    split      pure: a stored page -> pages of one item each; empty where it cannot be cut
+    kind_of    pure: what a payload is by its shape: ``items``, ``history`` or ``webhook``
+    webhook    pure: the body of a webhook -> what it says; raises PayloadError
+    defaults   pure: what `parse` assumes about a connection that was never discovered
     """
 
     type: str
@@ -144,6 +148,8 @@ class Connector:
     locate: Callable[[Client, Connection, Reading, str], Awaitable[Located]]
     probe: Callable[[Client, Connection, Reading], Awaitable[list[Finding]]]
     parse: Callable[[str, bytes, Connection, Reading], Parsed]
+    split: Callable[[str, bytes], list[bytes]]
+    kind_of: Callable[[Json], str]
     webhook: Callable[[bytes, str | None, Connection, Reading], Parsed]
     defaults: Callable[[Connection], Reading]
     outlets: Mapping[str, Outlet] = field(default_factory=dict)
@@ -153,22 +159,34 @@ class Connector:
 class Outlet:
     """A place a status update can be published to.
 
-    `guarantee` is ``keyed``, ``read_back`` or ``blind`` (SPEC section 6). `render` gives the call that
-    makes the place say `update`; `read` the call that tells what it says now, and `current` what of that
-    answer is comparable with `content` (None: nothing there). All pure. `address` is the vendor's id of
-    the item.
+    `guarantee` is ``keyed`` (at least once, one visible result), ``read_back`` (found again by our marker
+    before anything is created) or ``blind`` (at most once). `content` gives what the place shall say,
+    `render(content, row, address, key, reading)` the call that makes it say so, `read` the call that tells
+    what it says now, and `current` what of that answer is comparable with `content` (None: nothing there).
+    All pure. `address` is the vendor's id of the item, `key` our natural key.
     """
 
     kind: str
     guarantee: str
     content: Callable[[StatusUpdate, PublishRow], Mapping[str, Json]]
-    render: Callable[[StatusUpdate, PublishRow, str, str, Reading], Call]
+    render: Callable[[Mapping[str, Json], PublishRow, str, str, Reading], Call]
     read: Callable[[PublishRow, str, str, Reading], Call]
     current: Callable[[bytes, str], Mapping[str, Json] | None]
     remove: Callable[[PublishRow, str, str, Reading], Call]
 
 
 __all__ = [
-    "Answer", "Call", "Connector", "Finding", "Json", "Located", "Outlet", "Page", "Parsed", "Reading", "Resume",
-    "Transition", "WorkItem",
+    "Answer",
+    "Call",
+    "Connector",
+    "Finding",
+    "Json",
+    "Located",
+    "Outlet",
+    "Page",
+    "Parsed",
+    "Reading",
+    "Resume",
+    "Transition",
+    "WorkItem",
 ]

@@ -117,6 +117,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """Completed items by local day, items that remain, and the first day anything is known of."""
+
+    done: Mapping[date, int]
+    remaining: int
+    first: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
     """Up to when a connection's items are complete, and since when that is too old (`stale`)."""
 

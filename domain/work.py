@@ -63,7 +63,9 @@ class WorkItem:
     and `status_changed_at` the instant of the last change of that grouping, where the vendor tells.
     `category`, `stage`, `level`, `team`, `links` and `dimensions` are settled by the operator's rules.
     `estimate` is in the tracker's unit (points), `time_estimate` in seconds; None is "not estimated",
-    0 is a value. `blocked_by` holds ids of the same connection.
+    0 is a value. `blocked_by` holds ids of the same connection; `former_keys` are names it had before it
+    moved. `vendor_level` is the parser's level where the operator's rules settled another one; None says
+    that `level` is the vendor's.
     """
 
     connection: str
@@ -80,6 +82,7 @@ class WorkItem:
     updated_at: datetime
     created_at: datetime
     project: str = ""
+    vendor_level: Level | None = None
     stage: str | None = None
     resolution: str | None = None
     estimate: float | None = None
@@ -105,6 +108,7 @@ class WorkItem:
     fields: Mapping[str, object] = field(default_factory=dict)
     blocked_by: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
+    former_keys: tuple[str, ...] = ()
     dimensions: Mapping[str, object] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
 

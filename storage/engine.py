@@ -6,12 +6,13 @@ Functions elsewhere in `storage` take an open transaction and never commit; only
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -58,11 +59,26 @@ class Store:
                     yield tx
 
     @asynccontextmanager
-    async def lock(self, name: str) -> AsyncIterator[None]:
-        """Hold the lock of a connection; raise LockedError that says who holds it.
+    async def lock(self, name: str, *, patience: float = 0.0) -> AsyncIterator[None]:
+        """Hold the lock of a connection; raise LockedError that says who holds it after `patience` seconds.
 
         Released by the operating system or the server when the process dies.
         """
+        deadline = asyncio.get_running_loop().time() + patience
+        while True:
+            async with AsyncExitStack() as stack:
+                try:
+                    await stack.enter_async_context(self._try_lock(name))
+                except LockedError:
+                    if asyncio.get_running_loop().time() >= deadline:
+                        raise
+                else:
+                    yield
+                    return
+            await asyncio.sleep(0.1)
+
+    @asynccontextmanager
+    async def _try_lock(self, name: str) -> AsyncIterator[None]:
         holder = f"process {os.getpid()} on {os.uname().nodename}"
         if self.path is not None:
             with file_lock(self.path.parent / "locks" / f"{name}.lock", name, holder):

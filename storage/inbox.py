@@ -69,8 +69,9 @@ async def put(
     read_at: datetime,
     items: int = 0,
     event: str | None = None,
+    error: str | None = None,
 ) -> int | None:
-    """Store a delivery; return its id, or None where it was already known."""
+    """Store a delivery, parked where it comes with an error; return its id, or None where it was already known."""
     insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(inbox)
     statement = insert.on_conflict_do_nothing(index_elements=["connection", "delivery_id"]).returning(inbox.c.id)
     row = {
@@ -82,8 +83,8 @@ async def put(
         "read_at": read_at,
         "body": packed,
         "items": items,
-        "state": "new",
-        "error": None,
+        "state": "new" if error is None else "parked",
+        "error": error,
     }
     found = (await tx.execute(statement, row)).scalar_one_or_none()
     return int(found) if found is not None else None

@@ -36,7 +36,7 @@ class Stored:
     item: WorkItem
     read_at: datetime
     scope: int
-    own: tuple[Link, ...]
+    own: tuple[tuple[Link, bool], ...]
     dimensions: Mapping[str, object]
     history_at: datetime | None
     mirror_of: str | None
@@ -68,6 +68,7 @@ def row_of(
         "updated_at": item.updated_at,
         "read_at": read_at,
         "completed_on": item.completed_at.astimezone(zone).date() if item.completed_at else None,
+        "canceled_on": item.canceled_at.astimezone(zone).date() if item.canceled_at else None,
         "entered_on": item.created_at.astimezone(zone).date(),
         "deleted_at": None,
         "inaccessible_on": None,
@@ -79,7 +80,7 @@ def row_of(
 
 UPDATED = (
     "key", "title", "project", "level", "parent_id", "parent_key", "category", "stage", "estimate", "time_estimate",
-    "team", "flags", "updated_at", "read_at", "completed_on", "deleted_at", "inaccessible_on", "own", "dimensions",
+    "team", "flags", "updated_at", "read_at", "completed_on", "canceled_on", "deleted_at", "inaccessible_on", "own", "dimensions",
     "data",
 )  # fmt: skip
 
@@ -105,7 +106,7 @@ async def rewrite(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write what the operator's rules say of stored items (settled fields, own links); versions stay."""
     if not rows:
         return
-    names = ("level", "category", "stage", "team", "completed_on", "own", "dimensions", "data")
+    names = ("level", "category", "stage", "team", "completed_on", "canceled_on", "own", "dimensions", "data")
     statement = (
         update(items)
         .where(items.c.connection == bindparam("at_connection"), items.c.id == bindparam("at_id"))
@@ -240,7 +241,7 @@ async def set_history(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> Non
     """Write what the history proves: dates of start, completion and entry. Keys as the columns, and `data`."""
     if not rows:
         return
-    names = ("completed_on", "entered_on", "history_at", "data")
+    names = ("completed_on", "canceled_on", "entered_on", "history_at", "data")
     statement = (
         update(items)
         .where(items.c.connection == bindparam("at_connection"), items.c.id == bindparam("at_id"))
@@ -325,11 +326,16 @@ def stored_of(row: Any) -> Stored:  # Any: a SQLAlchemy row of COLUMNS
         item=item_of(row.data),
         read_at=row.read_at,
         scope=row.scope,
-        own=tuple(Link(initiative=link["initiative"], rule=link["rule"]) for link in row.own or ()),
+        own=own_links(row.own),
         dimensions=row.dimensions or {},
         history_at=row.history_at,
         mirror_of=row.mirror_of,
     )
+
+
+def own_links(stored: Sequence[Mapping[str, Any]] | None) -> tuple[tuple[Link, bool], ...]:
+    """Return an item's own links from their column; the flag says that a link adds to inherited ones (`also`)."""
+    return tuple((Link(initiative=one["initiative"], rule=one["rule"]), one["also"]) for one in stored or ())
 
 
 def item_of(data: dict[str, Any]) -> WorkItem:
@@ -353,7 +359,7 @@ def item_of(data: dict[str, Any]) -> WorkItem:
 
 
 INSTANTS = ("updated_at", "created_at", "status_changed_at", "started_at", "completed_at", "canceled_at")
-TUPLES = ("containers", "labels", "assignees", "flags", "blocked_by", "mirrors")
+TUPLES = ("containers", "labels", "assignees", "flags", "blocked_by", "mirrors", "former_keys")
 COLUMNS = (
     items.c.connection,
     items.c.id,

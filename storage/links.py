@@ -16,7 +16,7 @@ from sqlalchemy.sql import ColumnElement
 
 from domain.work import Link
 from storage.engine import Transaction
-from storage.items import blockers, items, parts
+from storage.items import blockers, items, own_links, parts
 from storage.tables import Base, Created, Scope, ScopeInitiative
 
 scopes = Base.metadata.tables[Scope.__tablename__]
@@ -136,6 +136,11 @@ async def children(tx: Transaction, refs: Collection[Ref]) -> dict[Ref, Place]:
 async def linked_themselves(tx: Transaction) -> list[Place]:
     """Return the items with links of their own."""
     return [place(row) for row in await tx.execute(select(*PLACE).where(items.c.own.is_not(None)))]
+
+
+async def scope_numbers(tx: Transaction) -> dict[Ref, int]:
+    """Return the scope of every item."""
+    return {(row[0], row[1]): row[2] for row in await tx.execute(select(items.c.connection, items.c.id, items.c.scope))}
 
 
 async def set_scopes(tx: Transaction, changes: Mapping[Ref, int]) -> None:
@@ -277,8 +282,7 @@ def by_connection(refs: Collection[Ref]) -> list[tuple[str, list[str]]]:
 def place(row: Any) -> Place:  # Any: a SQLAlchemy row
     """Return the place of a row of PLACE."""
     connection, id_, key, parent_id, own, scope = row
-    links = tuple((Link(initiative=one["initiative"], rule=one["rule"]), bool(one.get("also"))) for one in own or ())
-    return Place(connection, id_, key, parent_id, links, scope)
+    return Place(connection, id_, key, parent_id, own_links(own), scope)
 
 
 PLACE = (items.c.connection, items.c.id, items.c.key, items.c.parent_id, items.c.own, items.c.scope)
@@ -288,3 +292,17 @@ NOT_LINKED: ColumnElement[bool] = and_(
     items.c.mirror_of.is_(None),
     items.c.category != "canceled",
 )
+
+
+async def epics_of(tx: Transaction, connection: str) -> dict[str, list[tuple[str, str]]]:
+    """Return (id, key) of the epics of a connection by the initiatives that they count for."""
+    query = (
+        select(scope_initiatives.c.initiative, items.c.id, items.c.key)
+        .join(items, items.c.scope == scope_initiatives.c.scope)
+        .where(items.c.connection == connection, items.c.level == "epic", items.c.deleted_at.is_(None))
+        .order_by(scope_initiatives.c.initiative, items.c.key)
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in await tx.execute(query):
+        found.setdefault(row.initiative, []).append((row.id, row.key))
+    return found

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select
 from sqlalchemy.sql import Select
 
-from domain.facts import Face, Fact, Facts, Node, Progress
+from domain.facts import Face, Fact, Facts, Flow, Node, Progress
 from domain.work import Link
 from storage.checkpoints import upsert
 from storage.engine import Transaction
@@ -75,6 +75,7 @@ def columns(measure: str) -> tuple[ColumnElement[Any], ...]:
         items.c.flags,
         BLOCKED,
         items.c.inaccessible_on,
+        items.c.canceled_on,
     )
 
 
@@ -157,33 +158,59 @@ async def add_ancestors(
 
 
 def fact(row: Any, names: Mapping[int, frozenset[str]], scopes: Mapping[int, tuple[Link, ...]] | None) -> Fact:
-    """Return the fact of a row of `columns`, with its face where `scopes` are given."""
-    links = names.get(row[6], NOTHING)
-    parent_links = names.get(row[7], NOTHING) if row[7] else NOTHING
+    """Return the fact of a row of `columns` and a count, or of `columns` and FACES where `scopes` are given."""
+    (
+        connection, above, category, stage, estimate, team, scope, parent_scope, subtask, completed_on, entered_on,
+        flags, blocked, inaccessible_on, canceled_on, *rest,
+    ) = row  # fmt: skip
+    face, deleted, mirror_of, count = None, False, None, 1
     if scopes is None:
-        return Fact._make(
-            (*row[:6], links, parent_links, bool(row[8]), *row[9:12], bool(row[12]), *row[13:15], None, False, None)
-        )
-    of_item = scopes.get(row[6], ())
-    face = Face(
-        id=row[14],
-        key=row[15],
-        title=row[16],
-        url=row[17],
-        rule={link.initiative: link.rule for link in of_item},
-        inherited_from={link.initiative: link.inherited_from for link in of_item},
-        tracker=row[18],
-        type=row[19],
-        status=row[20],
+        count = rest[0]
+    else:
+        face, deleted, mirror_of = face_of(rest, scopes.get(scope, ())), bool(rest[7]), rest[8]
+    return Fact(
+        connection,
+        above,
+        category,
+        stage,
+        estimate,
+        team,
+        names.get(scope, NOTHING),
+        names.get(parent_scope, NOTHING) if parent_scope else NOTHING,
+        bool(subtask),
+        completed_on,
+        entered_on,
+        flags,
+        bool(blocked),
+        inaccessible_on,
+        count,
+        face,
+        deleted,
+        mirror_of,
+        canceled_on,
     )
-    same = (*row[:6], links, parent_links, bool(row[8]), *row[9:12], bool(row[12]), row[13])
-    return Fact._make((*same, 1, face, bool(row[21]), row[22]))
+
+
+def face_of(row: Sequence[Any], links: tuple[Link, ...]) -> Face:
+    """Return what people recognise an item by, from the columns of FACES."""
+    return Face(
+        id=row[0],
+        key=row[1],
+        title=row[2],
+        url=row[3],
+        rule={link.initiative: link.rule for link in links},
+        inherited_from={link.initiative: link.inherited_from for link in links},
+        tracker=row[4],
+        type=row[5],
+        status=row[6],
+    )
 
 
 def node_of(row: Any, names: Mapping[int, frozenset[str]], scopes: Mapping[int, tuple[Link, ...]]) -> Node:
     """Return the node of a row of the nodes query."""
     found = fact(row, names, scopes)
-    return Node(id=row[14], key=row[15], level=row[23], standard_children=bool(row[24]), fact=found)
+    face = row[len(columns("estimate")) :]
+    return Node(id=face[0], key=face[1], level=face[9], standard_children=bool(face[10]), fact=found)
 
 
 async def scopes_of(tx: Transaction, initiatives: Collection[str]) -> dict[int, tuple[Link, ...]]:
@@ -192,15 +219,30 @@ async def scopes_of(tx: Transaction, initiatives: Collection[str]) -> dict[int, 
     return await load_scopes(tx, list(await tx.scalars(query)))
 
 
-async def save(tx: Transaction, kind: str, id_: str, progress: Progress) -> None:
-    """Keep the delivery of a subject."""
-    row = {"kind": kind, "id": id_, "data": asdict(progress), "valid_until": progress.valid_until}
+async def save(tx: Transaction, kind: str, id_: str, progress: Progress, flow: Flow) -> None:
+    """Keep the delivery of a subject, and its flow, which forecasts are made of."""
+    done = {day.isoformat(): count for day, count in sorted(flow.done.items())}
+    data = {
+        "progress": asdict(progress),
+        "flow": {"done": done, "remaining": flow.remaining, "first": flow.first},
+    }
+    row = {"kind": kind, "id": id_, "data": data, "valid_until": progress.valid_until}
     await tx.execute(upsert(tx, rollups, ("data", "valid_until")), [row])
 
 
-async def load(tx: Transaction) -> dict[str, Progress]:
-    """Return the delivery of all subjects by id."""
-    return {row.id: progress_of(row.data) for row in await tx.execute(select(rollups.c.id, rollups.c.data))}
+async def load(tx: Transaction) -> dict[str, tuple[Progress, Flow]]:
+    """Return the delivery and the flow of all subjects by id."""
+    rows = await tx.execute(select(rollups.c.id, rollups.c.data))
+    return {row.id: (progress_of(row.data["progress"]), flow_of(row.data["flow"])) for row in rows}
+
+
+def flow_of(data: Mapping[str, Any]) -> Flow:
+    """Return the flow that `save` stored."""
+    return Flow(
+        done={date.fromisoformat(day): count for day, count in data["done"].items()},
+        remaining=data["remaining"],
+        first=date.fromisoformat(data["first"]) if data["first"] else None,
+    )
 
 
 async def expired(tx: Transaction, today: date) -> set[str]:
@@ -208,9 +250,9 @@ async def expired(tx: Transaction, today: date) -> set[str]:
     return set(await tx.scalars(select(rollups.c.id).where(rollups.c.valid_until <= today)))
 
 
-async def keep_only(tx: Transaction, ids: Collection[str]) -> None:
-    """Forget the rollups of subjects that are no more."""
-    await tx.execute(delete(rollups).where(rollups.c.id.not_in(list(ids))))
+async def clear(tx: Transaction) -> None:
+    """Forget all rollups."""
+    await tx.execute(delete(rollups))
 
 
 def progress_of(data: Mapping[str, Any]) -> Progress:
@@ -222,4 +264,5 @@ def progress_of(data: Mapping[str, Any]) -> Progress:
     return Progress(**value)
 
 
+NO_FACTS = Facts(rows=(), nodes=())
 NOTHING: frozenset[str] = frozenset()

@@ -69,7 +69,7 @@ class Item(Base, table=True):
 
     `read_at` is the start of the authoritative read that saw this version. `own` are the links that the file
     gives the item itself (NULL: none), `scope` names the links it has in effect, inherited ones with them (0: none).
-    `completed_on`, `entered_on`, `inaccessible_on` are local dates of the workspace. `history_at` is the
+    `completed_on`, `canceled_on`, `entered_on`, `inaccessible_on` are local dates of the workspace. `history_at` is the
     `updated_at` up to which the item's history is stored.
     """
 
@@ -97,6 +97,7 @@ class Item(Base, table=True):
     updated_at: datetime = instant()
     read_at: datetime = instant()
     completed_on: date | None = Field(sa_column=Column(Date, nullable=True))
+    canceled_on: date | None = Field(sa_column=Column(Date, nullable=True))
     entered_on: date | None = Field(sa_column=Column(Date, nullable=True))
     deleted_at: datetime | None = instant(nullable=True)
     inaccessible_on: date | None = Field(sa_column=Column(Date, nullable=True))

@@ -105,6 +105,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("completed_on", sa.Date(), nullable=True),
+        sa.Column("canceled_on", sa.Date(), nullable=True),
         sa.Column("entered_on", sa.Date(), nullable=True),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("inaccessible_on", sa.Date(), nullable=True),

@@ -1,0 +1,48 @@
+"""The command line: one file per group of commands; each reads its input, calls one function, shapes the answer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli import act, data, pull, read, setup
+from app.cli.common import Session, failed
+
+app = typer.Typer(
+    name="keyrail",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Keeps OKRs true to the work: pulls epics and issues, rolls them up, pushes progress back.",
+)
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", "-w", metavar="FILE", help="The workspace file.", show_default=False)
+    ] = None,
+) -> None:
+    """Remember where the workspace file is: the option, else KEYRAIL_WORKSPACE, else ./keyrail.yaml."""
+    stated = workspace or Path(os.environ.get("KEYRAIL_WORKSPACE") or "keyrail.yaml")
+    context.obj = Session(path=stated, environ=dict(os.environ))
+
+
+for group in (setup, pull, read, act, data):
+    group.register(app)
+
+
+def main() -> None:
+    """Run a command and turn what went wrong into its exit code."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+    except BaseException as error:  # noqa: BLE001  # the outermost guard: every error becomes a sentence and a code
+        sys.exit(failed(error))

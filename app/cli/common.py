@@ -1,0 +1,171 @@
+"""What all commands share: the session, opening the workspace, printing an answer, and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from domain.errors import AuthError, ConfigError, KeyrailError, UsageError
+
+if TYPE_CHECKING:
+    from domain.workspace import Workspace
+    from sync.context import Context, Watcher
+
+Doc = dict[str, Any]  # Any: a JSON document
+T = TypeVar("T")
+
+OK, PARTLY, BAD_USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else.")]
+ConnectionName = Annotated[
+    str | None, typer.Option("--connection", metavar="NAME", help="Only this connection.", show_default=False)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of the command line."""
+
+    path: Path
+    environ: Mapping[str, str]
+
+    def workspace(self) -> Workspace:
+        """Load the workspace file; warnings go to standard error."""
+        from config.workspace import check
+
+        if not self.path.exists():
+            raise ConfigError(
+                f"There is no workspace file at {self.path}. Make one with: keyrail init"
+                " (or name another with --workspace or KEYRAIL_WORKSPACE)."
+            )
+        loaded, problems = check(self.path, self.environ)
+        if loaded is None:
+            errors = tuple(problem for problem in problems if problem.severity == "error")
+            raise ConfigError(f"{self.path} has {len(errors)} error{'s' * (len(errors) != 1)}.", errors)
+        return loaded
+
+    @property
+    def database_url(self) -> str:
+        """The stated database, else a SQLite file beside the workspace file."""
+        stated = self.environ.get("KEYRAIL_DATABASE_URL")
+        return stated or f"sqlite:///{self.path.resolve().parent / '.keyrail' / 'keyrail.db'}"
+
+    @property
+    def secret_key(self) -> str | None:
+        """The key that issued tokens are encrypted with."""
+        return self.environ.get("KEYRAIL_SECRET_KEY")
+
+    @asynccontextmanager
+    async def open(self, watcher: Watcher | None = None) -> AsyncIterator[Context]:
+        """Load the workspace and open its store."""
+        from app.bootstrap import open_context
+
+        async with open_context(self.workspace(), self.database_url, watcher) as context:
+            yield context
+
+
+def session(context: typer.Context) -> Session:
+    """Return the session that the callback made."""
+    made = context.obj
+    if not isinstance(made, Session):
+        raise TypeError("the command line was not started through its callback")
+    return made
+
+
+def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:  # Any: what asyncio.run takes
+    """Run asynchronous work to its end; Ctrl-C cancels it and leaves the store as the last transaction left it."""
+    import asyncio
+
+    return asyncio.run(work())
+
+
+def emit(doc: object, as_json: bool, view: Callable[[], object] | None = None) -> None:
+    """Print an answer: the document as JSON, or what a view makes of it for people."""
+    if as_json or view is None:
+        import orjson
+
+        options = orjson.OPT_UTC_Z | orjson.OPT_INDENT_2 if sys.stdout.isatty() else orjson.OPT_UTC_Z
+        sys.stdout.write(orjson.dumps(doc, option=options).decode() + "\n")
+        return
+    from rich.console import Console
+
+    Console(highlight=False, soft_wrap=False).print(view())
+
+
+def emit_lines(docs: object) -> None:
+    """Print a document a line."""
+    import orjson
+
+    for doc in docs:  # type: ignore[attr-defined]  # any iterable of JSON values
+        sys.stdout.write(orjson.dumps(doc, option=orjson.OPT_UTC_Z).decode() + "\n")
+
+
+def tell(text: str) -> None:
+    """Say something that is no part of the answer."""
+    sys.stderr.write(text + "\n")
+
+
+def finish(errors: list[KeyrailError]) -> None:
+    """End a command whose work failed in part: 3 where a tracker refused our credentials, 2 for the file, else 1."""
+    if not errors:
+        return
+    for error in errors:
+        show_error(error)
+    raise typer.Exit(worst(errors))
+
+
+def worst(errors: list[KeyrailError]) -> int:
+    """Return the exit code for what stopped the work in part."""
+    if any(isinstance(error, AuthError) for error in errors):
+        return REFUSED
+    if any(isinstance(error, ConfigError | UsageError) for error in errors):
+        return BAD_USAGE
+    return PARTLY
+
+
+def show_error(error: KeyrailError) -> None:
+    """Say on standard error what went wrong and what to do."""
+    from rich.console import Console
+
+    from app.cli.view.errors import config_error
+    from app.cli.view.errors import error as plain_error
+
+    sheet = config_error(error) if isinstance(error, ConfigError) else plain_error(error)
+    Console(stderr=True, highlight=False).print(sheet)
+
+
+def failed(error: BaseException) -> int:
+    """Say what ended a command and return its exit code."""
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        tell("Interrupted. What was read is kept: run the same command again to go on.")
+        return INTERRUPTED
+    if isinstance(error, BaseExceptionGroup):
+        inner = [one for one in flat(error) if isinstance(one, KeyrailError)]
+        if inner:
+            return failed(inner[0])
+    if isinstance(error, KeyrailError):
+        show_error(error)
+        return worst([error])
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()
+        return OK
+    if error.__class__.__module__.startswith(("click", "typer")) and hasattr(error, "exit_code"):
+        error.show()  # type: ignore[attr-defined]  # a ClickException: bad usage, with its own words
+        return BAD_USAGE
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else PARTLY
+    raise error
+
+
+def flat(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """Return the errors inside a group."""
+    found: list[BaseException] = []
+    for one in group.exceptions:
+        found += flat(one) if isinstance(one, BaseExceptionGroup) else [one]
+    return found

@@ -1,0 +1,108 @@
+"""Commands that hand everything out, and the state of the database."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from app.cli.common import Doc, Json, Session, run, session
+
+
+class What(StrEnum):
+    """What `export` hands out."""
+
+    ITEMS = "items"
+    EPICS = "epics"
+    INITIATIVES = "initiatives"
+    KEY_RESULTS = "key-results"
+    HISTORY = "history"
+    CHECK_INS = "check-ins"
+    LINKS = "links"
+    ALL = "all"
+
+
+class Format(StrEnum):
+    """How `export` writes."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(export)
+
+
+def export(
+    context: typer.Context,
+    what: Annotated[What, typer.Argument()],
+    form: Annotated[Format, typer.Option("--format")] = Format.JSONL,
+    as_json: Json = False,
+) -> None:
+    """Hand everything out, a record a line; `all` adds the kind of each record."""
+    from app.cli.tabular import write_csv, write_lines
+    from sync.exports import records
+    from sync.refresh import catch_up
+
+    here = session(context)
+    if form is Format.CSV and what is What.ALL:
+        raise typer.BadParameter("CSV has one table: name what to export, or use --format jsonl.")
+
+    async def work() -> None:
+        async with here.open() as opened:
+            await catch_up(opened)
+            found = records(opened, what.value)
+            if form is Format.CSV and not as_json:
+                await write_csv(found, sys.stdout)
+            else:
+                await write_lines(found, sys.stdout.buffer)
+
+    run(work)
+
+
+async def database_status(here: Session) -> Doc:
+    """Return where the database is, at which revision, and what it holds."""
+    from sqlalchemy import make_url
+
+    from storage import inbox
+    from storage import items as store
+    from storage.engine import async_url, create_store, revision
+    from storage.tables import REVISION
+
+    opened = create_store(here.database_url)
+    try:
+        found = await revision(opened)
+        shown = make_url(async_url(here.database_url)).set(drivername=here.database_url.partition(":")[0])
+        doc: Doc = {
+            "database": shown.render_as_string(hide_password=True),
+            "revision": found,
+            "needs": REVISION,
+            "items": {},
+            "inbox": {"deliveries": 0, "bytes": 0},
+        }
+        if found == REVISION:
+            async with opened.read() as tx:
+                doc["items"] = await store.counts(tx)
+                rows, size = await inbox.size(tx)
+                doc["inbox"] = {"deliveries": rows, "bytes": size, "parked": await inbox.parked_counts(tx)}
+        return doc
+    finally:
+        await opened.close()
+
+
+def told_status(doc: Doc) -> str:
+    """Say the state of the database."""
+    lines = [f"Database  {doc['database']}"]
+    if doc["revision"] is None:
+        return "\n".join([*lines, "Empty. Next: keyrail backfill"])
+    if doc["revision"] != doc["needs"]:
+        return "\n".join([*lines, f"Revision {doc['revision']}, needs {doc['needs']}. Next: keyrail db upgrade"])
+    lines.append(f"Revision  {doc['revision']}")
+    lines += [f"Items     {count:>8}  {name}" for name, count in doc["items"].items()]
+    box = doc["inbox"]
+    lines.append(f"Inbox     {box['deliveries']:>8}  stored payloads, {box['bytes'] / 1e6:.1f} MB compressed")
+    lines += [f"Parked    {count:>8}  {name}: see keyrail replay --parked" for name, count in box["parked"].items()]
+    return "\n".join(lines)

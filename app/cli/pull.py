@@ -1,0 +1,214 @@
+"""Commands that ask the trackers: backfill, sync, census; and those that read again what they once said."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.common import ConnectionName, Doc, Json, emit, emit_lines, finish, run, session
+from domain.errors import KeyrailError, UsageError
+
+if TYPE_CHECKING:
+    from domain.workspace import Workspace
+
+Since = Annotated[
+    datetime | None,
+    typer.Option("--since", metavar="DATE", formats=["%Y-%m-%d"], help="Only what changed since this day."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(backfill)
+    app.command()(sync)
+    app.command()(census)
+    app.command()(replay)
+    app.command()(parse)
+
+
+def chosen(workspace: Workspace, connection: str | None) -> list[str]:
+    """Return the connections to pull; raise UsageError for a name that the file does not have."""
+    if connection is None:
+        return list(workspace.connections)
+    if connection not in workspace.connections:
+        known = ", ".join(workspace.connections) or "none"
+        raise UsageError(f"There is no connection '{connection}' in the workspace file. It has: {known}.")
+    return [connection]
+
+
+def backfill(
+    context: typer.Context,
+    connection: ConnectionName = None,
+    since: Since = None,
+    no_history: Annotated[bool, typer.Option("--no-history", help="The present only.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="From the start, not where it stopped.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Pull everything in scope: the present first, then history; goes on where it stopped."""
+    from app.bootstrap import open_sources
+    from app.cli.view.counts import counts
+    from app.cli.view.progress import open_progress
+    from sync import run as runs
+
+    here = session(context)
+    workspace = here.workspace()
+    names = chosen(workspace, connection)
+    moment = in_zone(workspace, since)
+
+    async def work() -> tuple[Doc, list[KeyrailError]]:
+        with open_progress(silent=as_json, zone=workspace.timezone) as progress:
+            async with (
+                here.open(progress) as opened,
+                open_sources(opened, names, secret_key=here.secret_key, rediscover=True) as sources,
+            ):
+                pulls = await runs.backfill(
+                    opened, sources.sources, history=not no_history, restart=restart, since=moment
+                )
+                doc = {"connections": await runs.outcome(opened, pulls, sources.errors)}
+                return doc, [*sources.errors.values(), *(pulled.error for pulled in pulls if pulled.error)]
+
+    doc, errors = run(work)
+    emit(doc, as_json, lambda: counts(doc, kind="backfill", zone=workspace.timezone))
+    finish(errors)
+
+
+def sync(
+    context: typer.Context,
+    connection: ConnectionName = None,
+    no_publish: Annotated[bool, typer.Option("--no-publish", help="Read and compute, but tell nobody.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Pull what changed, compute, and publish what that changes."""
+    from app.bootstrap import open_sources
+    from app.cli.view.counts import counts
+    from app.cli.view.progress import open_progress
+    from sync import publish
+    from sync import run as runs
+
+    here = session(context)
+    workspace = here.workspace()
+    names = chosen(workspace, connection)
+
+    async def work() -> tuple[Doc, list[KeyrailError]]:
+        with open_progress(silent=as_json, zone=workspace.timezone) as progress:
+            async with (
+                here.open(progress) as opened,
+                open_sources(opened, names, secret_key=here.secret_key, rediscover=False) as sources,
+            ):
+                pulls = await runs.sync(opened, sources.sources)
+                doc: Doc = {"connections": await runs.outcome(opened, pulls, sources.errors)}
+                errors = [*sources.errors.values(), *(pulled.error for pulled in pulls if pulled.error)]
+                if not no_publish and workspace.publish:
+                    sent = await publish.send(opened, sources.sources, await publish.plan(opened))
+                    doc["published"] = sent.document()
+                    errors += sent.errors
+                return doc, errors
+
+    doc, errors = run(work)
+    emit(doc, as_json, lambda: counts(doc, kind="sync", zone=workspace.timezone))
+    finish(errors)
+
+
+def census(
+    context: typer.Context,
+    connection: ConnectionName = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Read what is missing, mark what is gone.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare ids with each tracker: missing, deleted, moved, no longer visible."""
+    from app.bootstrap import open_sources
+    from app.cli.view.counts import counts
+    from app.cli.view.progress import open_progress
+    from sync import run as runs
+
+    here = session(context)
+    workspace = here.workspace()
+    names = chosen(workspace, connection)
+
+    async def work() -> tuple[Doc, list[KeyrailError], bool]:
+        with open_progress(silent=as_json, zone=workspace.timezone) as progress:
+            async with (
+                here.open(progress) as opened,
+                open_sources(opened, names, secret_key=here.secret_key, rediscover=True) as sources,
+            ):
+                found, errors = await runs.census(opened, sources.sources, repair=repair)
+                rows = [one.document() for one in found]
+                failures = {**sources.errors, **errors}
+                rows += [{"connection": name, "error": str(error)} for name, error in failures.items()]
+                return (
+                    {"connections": rows, "repaired": repair},
+                    list(failures.values()),
+                    any(one.missing or one.absent for one in found),
+                )
+
+    doc, errors, _gaps = run(work)
+    emit(doc, as_json, lambda: counts(doc, kind="census", zone=workspace.timezone))
+    finish(errors)
+
+
+def replay(
+    context: typer.Context,
+    parked: Annotated[bool, typer.Option("--parked", help="Only what could not be read before.")] = False,
+    since: Since = None,
+    as_json: Json = False,
+) -> None:
+    """Read the stored payloads again with today's code and rules; asks no tracker."""
+    from app.bootstrap import open_offline
+    from sync import replay as replays
+
+    here = session(context)
+    workspace = here.workspace()
+    moment = in_zone(workspace, since)
+
+    async def work() -> Doc:
+        async with here.open() as opened:
+            sources = await open_offline(opened)
+            return await replays.replay(opened, sources, parked=parked, since=moment)
+
+    doc = run(work)
+    emit(doc, as_json, lambda: told_replay(doc))
+    if doc["parked"]:
+        raise typer.Exit(1)
+
+
+def told_replay(doc: Doc) -> str:
+    """Say how a replay ended."""
+    read = f"{doc['deliveries']} stored deliveries read again, {doc['items']} items written."
+    if doc["parked"]:
+        return f"{read}\n{doc['parked']} could not be read and stay parked."
+    return f"{read}\nNext: keyrail show"
+
+
+def parse(
+    context: typer.Context,
+    kind: Annotated[str, typer.Argument(metavar="CONNECTION|jira|jira-dc|github|linear")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, allow_dash=True)],
+    event: Annotated[str | None, typer.Option("--event", metavar="NAME", help="The webhook's event.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the changes that Keyrail reads in a payload, as JSON lines."""
+    from sync.parse import read_payload, reader
+
+    here = session(context)
+    bare = kind in ("jira", "jira-dc", "github", "linear")
+    source = reader(kind, None if bare else here.workspace())
+    errors: list[KeyrailError] = []
+    for path in files:
+        body = typer.get_binary_stream("stdin").read() if str(path) == "-" else path.read_bytes()
+        try:
+            emit_lines(read_payload(source, body, event))
+        except KeyrailError as error:
+            errors.append(type(error)(f"{path}: {error}"))
+    finish(errors)
+
+
+def in_zone(workspace: Workspace, since: datetime | None) -> datetime | None:
+    """Return the start of a local day of the workspace."""
+    if since is None:
+        return None
+    from zoneinfo import ZoneInfo
+
+    return since.replace(tzinfo=ZoneInfo(workspace.timezone))

@@ -1,0 +1,83 @@
+"""Commands that answer from the store: show, explain, coverage. They ask no tracker."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app.cli.common import Doc, Json, emit, run, session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(show)
+    app.command()(explain)
+    app.command()(coverage)
+
+
+def show(
+    context: typer.Context,
+    id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="An objective, key result or initiative.")] = None,
+    timeframe: Annotated[str, typer.Option("--timeframe", metavar="current|ID|all")] = "current",
+    as_json: Json = False,
+) -> None:
+    """Show objectives, key results and initiatives with progress, health and forecast."""
+    from sync import answers
+    from sync.refresh import catch_up
+
+    here = session(context)
+    workspace = here.workspace()
+
+    async def work() -> Doc:
+        async with here.open() as opened:
+            await catch_up(opened)
+            return await answers.show(opened, id_, timeframe)
+
+    doc = run(work)
+
+    def view() -> object:
+        from app.cli.view.show import show as sheet
+
+        return sheet(doc, zone=workspace.timezone)
+
+    emit(doc, as_json, view)
+
+
+def explain(
+    context: typer.Context,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="An objective, key result, initiative or item.")],
+    as_json: Json = False,
+) -> None:
+    """Say why a number is what it is: every item with its size, credit, share, rule and effect."""
+    from app.cli.view.explain import explain as sheet
+    from sync import answers
+    from sync.refresh import catch_up
+
+    here = session(context)
+    workspace = here.workspace()
+
+    async def work() -> Doc:
+        async with here.open() as opened:
+            await catch_up(opened)
+            return await answers.explain(opened, id_)
+
+    doc = run(work)
+    emit(doc, as_json, lambda: sheet(doc, zone=workspace.timezone))
+
+
+def coverage(context: typer.Context, as_json: Json = False) -> None:
+    """List unlinked work, dead rules, links to nothing, orphans, and proposals."""
+    from app.cli.view.coverage import coverage as sheet
+    from sync.coverage import coverage as found
+    from sync.refresh import catch_up
+
+    here = session(context)
+
+    async def work() -> Doc:
+        async with here.open() as opened:
+            await catch_up(opened)
+            return await found(opened)
+
+    doc = run(work)
+    emit(doc, as_json, lambda: sheet(doc))

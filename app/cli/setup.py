@@ -1,0 +1,220 @@
+"""Commands around the workspace file and the installation: init, check, schema, rollover, db, version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.common import Doc, Json, emit, run, session, worst
+from domain.errors import ConfigError, KeyrailError, UsageError
+
+
+VARIABLE = "JIRA_TOKEN"  # noqa: S105  # the name of a variable, not a token
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(init)
+    app.command()(check)
+    app.command()(schema)
+    app.command()(rollover)
+    app.command()(version)
+    db = typer.Typer(no_args_is_help=True, help="The database: upgrade, status, prune.", rich_markup_mode=None)
+    db.command()(upgrade)
+    db.command()(status)
+    db.command()(prune)
+    app.add_typer(db, name="db")
+
+
+def version(as_json: Json = False) -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    found = installed("keyrail")
+    emit({"version": found}, as_json, lambda: f"keyrail {found}")
+
+
+def schema(as_json: Json = False) -> None:
+    """Print the JSON Schema of the workspace file, for editors."""
+    from config.schema import schema as made
+
+    emit(made(), True)
+
+
+def init(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Option("--name", help="The workspace's name.")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="Your Jira, such as https://acme.atlassian.net")] = None,
+    email: Annotated[str | None, typer.Option("--email", help="The account that the token belongs to.")] = None,
+    projects: Annotated[str | None, typer.Option("--projects", help="Project keys, separated by commas.")] = None,
+    timezone: Annotated[str | None, typer.Option("--timezone", help="Such as Europe/Berlin.")] = None,
+    token_variable: Annotated[str, typer.Option("--token-variable", help="Holds the token.")] = VARIABLE,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a commented keyrail.yaml, asking only what it must."""
+    from config.template import Answers, template
+
+    path = session(context).path
+    if path.exists() and not force:
+        raise UsageError(f"{path} exists already. Give --force to replace it, or name another with --workspace.")
+    answers = Answers(
+        name=name or ask("Name of the workspace", "acme"),
+        url=url or ask("Address of your Jira", "https://acme.atlassian.net"),
+        email=email or ask("E-mail of the account that the token belongs to", "keyrail@example.com"),
+        projects=tuple(key.strip() for key in (projects or ask("Project keys", "PAY")).split(",") if key.strip()),
+        timezone=timezone or local_timezone(),
+        token_variable=token_variable,
+    )
+    text = template(answers)
+    path.write_text(text, encoding="utf-8")
+    emit({"file": str(path)}, as_json, lambda: f"Wrote {path}.\nNext: export {token_variable}=… and run: keyrail check")
+
+
+def ask(question: str, example: str) -> str:
+    """Ask on the terminal; without one, say which flag answers."""
+    import sys
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question}: nobody is there to ask. Give it as an option, see keyrail init --help.")
+    return str(typer.prompt(question, default=example, err=True))
+
+
+def local_timezone() -> str:
+    """Return the machine's zone where it can be told, else UTC."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    for source in (Path("/etc/timezone"),):
+        if source.exists():
+            name = source.read_text(encoding="utf-8").strip()
+            try:
+                return ZoneInfo(name).key
+            except (ZoneInfoNotFoundError, ValueError):
+                continue
+    return "UTC"
+
+
+def check(
+    context: typer.Context,
+    offline: Annotated[bool, typer.Option("--offline", help="Look at the file only.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Validate the file; then ask each connection and target whether all is well."""
+    from app.cli.view.check import check as view
+    from config.workspace import check as checked
+
+    here = session(context)
+    if not here.path.exists():
+        here.workspace()
+    workspace, problems = checked(here.path, here.environ)
+    doc: Doc = {
+        "problems": [
+            {
+                "file": one.file,
+                "line": one.line,
+                "key": one.key,
+                "message": one.message,
+                "nearest": one.nearest,
+                "severity": one.severity,
+            }
+            for one in problems
+        ],
+        "findings": [],
+    }
+    errors: list[KeyrailError] = []
+    if workspace is not None and not offline:
+        from sync.probe import probe
+
+        async def work() -> None:
+            from app.bootstrap import open_sources
+
+            async with (
+                here.open() as opened,
+                open_sources(
+                    opened, workspace.connections, secret_key=here.secret_key, rediscover=True, locked=False
+                ) as sources,
+            ):
+                doc["findings"] = await probe(opened, sources.sources, sources.errors)
+                errors.extend(sources.errors.values())
+
+        run(work)
+    emit(doc, as_json, lambda: view(doc))
+    if workspace is None:
+        raise typer.Exit(2)
+    end(errors)
+    if any(finding["level"] == "error" for finding in doc["findings"]):
+        raise typer.Exit(1)
+
+
+def end(errors: list[KeyrailError]) -> None:
+    """End with the code of what failed; the findings have said it already."""
+    if errors:
+        raise typer.Exit(worst(errors))
+
+
+def rollover(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="FROM")],
+    target: Annotated[str, typer.Argument(metavar="TO")],
+    as_json: Json = False,
+) -> None:
+    """Print the YAML of the next timeframe's open key results; writes nothing."""
+    from config.rollover import rollover as made
+
+    text = made(session(context).workspace(), source, target)
+    emit({"yaml": text}, as_json, lambda: text) if as_json else typer.echo(text, nl=False)
+
+
+def upgrade(context: typer.Context, as_json: Json = False) -> None:
+    """Bring the database to the schema of this version."""
+    here = session(context)
+
+    async def work() -> Doc:
+        from storage.engine import create_store, revision
+        from storage.engine import upgrade as migrate
+        from storage.tables import REVISION
+
+        store = create_store(here.database_url)
+        try:
+            before = await revision(store)
+            if before is not None and before > REVISION:
+                raise ConfigError(f"The database is at revision {before}, newer than this Keyrail ({REVISION}).")
+            await migrate(store)
+            return {"before": before, "after": await revision(store)}
+        finally:
+            await store.close()
+
+    doc = run(work)
+    emit(doc, as_json, lambda: f"The database is at revision {doc['after']}.")
+
+
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Say where the database is, at which revision, and what it holds."""
+    from app.cli.data import database_status, told_status
+
+    here = session(context)
+    doc = run(lambda: database_status(here))
+    emit(doc, as_json, lambda: told_status(doc))
+
+
+def prune(
+    context: typer.Context,
+    older_than: Annotated[int, typer.Option("--older-than", metavar="DAYS", min=0)] = 90,
+    as_json: Json = False,
+) -> None:
+    """Delete stored payloads that were read more than DAYS ago; items and history stay."""
+    here = session(context)
+
+    async def work() -> Doc:
+        from datetime import timedelta
+
+        from storage import inbox
+
+        async with here.open() as opened, opened.store.write() as tx:
+            rows, size = await inbox.prune(tx, opened.now() - timedelta(days=older_than))
+        return {"deliveries": rows, "bytes": size}
+
+    doc = run(work)
+    emit(doc, as_json, lambda: f"{doc['deliveries']} stored payloads deleted ({doc['bytes'] / 1e6:.1f} MB compressed).")

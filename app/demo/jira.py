@@ -1,0 +1,775 @@
+"""A simulated Jira Cloud over HTTP: the calls that a good client uses, strict where the real one is.
+
+Routes, access, paging, limits and faults live here; what the site knows is in `site`, how it says it in
+`jira_bodies`. `Site` and `Faults` are offered from here for those who only run it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from html import escape
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.demo import jira_bodies as bodies
+from app.demo import jql
+from app.demo.faults import Fault, Faults
+from app.demo.jira_bodies import Body
+from app.demo.site import OKR_HEALTH, START_DATE, WRITABLE_CUSTOM, Change, Issue, Site
+
+__all__ = ["Exchange", "Face", "Fault", "Faults", "Site", "application"]
+
+MAX_PAGE_OF_IDS = 5000
+MAX_PAGE_OF_ISSUES = 100
+MAX_BULK_ISSUES = 100
+MAX_RECONCILE = 50
+MAX_PROPERTY = 32_768
+_SEARCH_KEYS = {
+    "expand", "fields", "fieldsByKeys", "jql", "maxResults", "nextPageToken", "properties", "reconcileIssues",
+}  # fmt: skip
+
+
+class Refusal(Exception):
+    """The request is answered with an error body: Jira's `errorMessages` and `errors`."""
+
+    def __init__(self, status: int, *messages: str, errors: dict[str, str] | None = None) -> None:
+        super().__init__(*messages)
+        self.status = status
+        self.body = {"errorMessages": list(messages), "errors": errors or {}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and its answer, for observers: bodies are the raw bytes, `path` has no query."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    request: bytes
+    status: int
+    answer: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Face:
+    """A site seen over HTTP: the application, every exchange so far, and who else wants to see them."""
+
+    site: Site
+    app: ASGIApp
+    headers: dict[str, str] = field(default_factory=dict)
+    exchanges: list[Exchange] = field(default_factory=list)
+    observers: list[Callable[[Exchange], None]] = field(default_factory=list)
+
+    def count(self, path: str = "") -> int:
+        """Return how many requests had `path` in their path."""
+        return sum(path in exchange.path for exchange in self.exchanges)
+
+    def webhook_for(self, change: Change) -> bodies.Webhook:
+        """Return the signed webhook that the site would send for a change."""
+        return bodies.webhook(self.site, change)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve as an ASGI application."""
+        await self.app(scope, receive, send)
+
+
+def json_response(body: Any, status: int = 200) -> Response:
+    """Return a JSON answer with the rate-limit headers that all answers carry."""
+    headers = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "99"}
+    return Response(orjson.dumps(body), status, headers, media_type="application/json;charset=UTF-8")
+
+
+def _faulty(fault: Fault, now: datetime) -> Response | None:
+    """Return the answer of a fault that replaces the real one, or None where it spoils the real one's body."""
+    match fault.kind:
+        case "rate_limit":
+            headers, reset = {}, (now + timedelta(seconds=fault.retry_after)).astimezone(UTC)
+            if fault.reason is not None:
+                headers = {
+                    "Retry-After": str(fault.retry_after),
+                    "X-RateLimit-Limit": "100",
+                    "X-RateLimit-Remaining": "0",
+                    "X-RateLimit-Reset": f"{reset:%Y-%m-%dT%H:%M:%SZ}",
+                    "RateLimit-Reason": fault.reason,
+                }
+            return Response(b'{"errorMessages":["Rate limit exceeded."],"errors":{}}', 429, headers, "application/json")
+        case "unavailable":
+            return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, media_type="text/html")
+        case "overloaded":
+            headers = {"Retry-After": str(fault.retry_after)}
+            return Response(b'{"errorMessage":"Service Unavailable"}', 503, headers, "application/json")
+        case "login_page":
+            page = "<!DOCTYPE html><html><head><title>Log in to continue</title></head><body></body></html>"
+            return Response(page, 200, media_type="text/html")
+        case "refused":
+            return Response(b"", 401, {"X-Seraph-LoginReason": fault.reason or "AUTHENTICATION_DENIED"})
+        case _:
+            return None
+
+
+class _Cut(Response):
+    """An answer that promises its whole length and ends in the middle."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": bytes(self.body)[: len(self.body) // 2]})
+
+
+def _spoiled(response: Response, fault: Fault) -> Response:
+    if fault.kind == "cut":
+        return _Cut(response.body, response.status_code, media_type="application/json")
+    return Response(bytes(response.body)[:-1] + b',,"', response.status_code, media_type="application/json")
+
+
+Answer = Callable[["Call"], Any]
+Endpoint = tuple[str, str, Answer, str]
+"""Methods, path, function, and who may call it: ``account`` or ``anyone``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One authorised request as the endpoints see it."""
+
+    site: Site
+    request: Request
+    anonymous: bool
+    raw: bytes
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query parameters, the last of each name."""
+        return dict(self.request.query_params)
+
+    def json(self) -> Body:
+        """Return the body as an object; raises Refusal where it is none."""
+        try:
+            body = orjson.loads(self.raw)
+        except orjson.JSONDecodeError as error:
+            raise Refusal(400, "There was an error parsing JSON. Check that your request body is valid.") from error
+        if not isinstance(body, dict):
+            raise Refusal(400, "There was an error parsing JSON. Check that your request body is valid.")
+        return body
+
+    def issue(self) -> Issue:
+        """Return the issue that the path names, by id or any key; raises Refusal 404."""
+        found = None if self.anonymous else self.site.find(self.request.path_params["issue"])
+        if found is None:
+            raise Refusal(404, "Issue does not exist or you do not have permission to see it.")
+        return found
+
+
+def application(site: Site) -> Face:
+    """Return the site as an ASGI application; also answers under `/ex/jira/{cloudId}` as the gateway does."""
+    face = routed(site, _ROUTES)
+    face.app = _gateway(site, face.app)
+    return face
+
+
+def routed(site: Site, routes: Sequence[Endpoint], headers: dict[str, str] | None = None) -> Face:
+    """Return a face of a site with these routes; `headers` go with every answer."""
+    face = Face(site=site, app=_nowhere, headers=headers or {})
+    face.app = Starlette(routes=[_route(face, *row) for row in routes])
+    return face
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    await Response(b"", 503)(scope, receive, send)
+
+
+def _gateway(site: Site, app: ASGIApp) -> ASGIApp:
+    prefix = f"/ex/jira/{site.cloud_id}"
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(prefix):
+            scope = {**scope, "path": scope["path"].removeprefix(prefix)}
+        await app(scope, receive, send)
+
+    return serve
+
+
+def _route(face: Face, methods: str, path: str, answer: Answer, access: str) -> Route:
+    async def endpoint(request: Request) -> Response:
+        raw = await request.body()
+        response = await _respond(face.site, request, raw, answer, access)
+        response.headers.update(face.headers)
+        exchange = Exchange(
+            method=request.method,
+            path=request.url.path,
+            query=tuple(parse_qsl(request.url.query, keep_blank_values=True)),
+            request=raw,
+            status=response.status_code,
+            answer=bytes(response.body),
+        )
+        face.exchanges.append(exchange)
+        for observer in face.observers:
+            observer(exchange)
+        return response
+
+    return Route(path, endpoint, methods=methods.split("|"))
+
+
+async def _respond(site: Site, request: Request, raw: bytes, answer: Answer, access: str) -> Response:
+    if site.faults.latency:
+        await asyncio.sleep(site.faults.latency)
+    fault = site.faults.take(request.url.path)
+    if fault and (replaced := _faulty(fault, site.now())):
+        return replaced
+    known = _known(site, request.headers.get("authorization"))
+    if known is False:
+        return Response(b"", 401, {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED", "WWW-Authenticate": "OAuth"})
+    if known is None and access == "account":
+        message = "Client must be authenticated to access this resource."
+        return json_response({"message": message, "status-code": 401}, 401)
+    try:
+        response = answer(Call(site=site, request=request, anonymous=known is None, raw=raw))
+    except Refusal as refusal:
+        response = json_response(refusal.body, refusal.status)
+    response = response if isinstance(response, Response) else json_response(response)
+    if known is None and request.headers.get("authorization"):
+        response.headers["X-Seraph-LoginReason"] = "AUTHENTICATED_FAILED"
+    elif known:
+        response.headers["X-Seraph-LoginReason"] = "OK"
+        response.headers["X-AACCOUNTID"] = site.me.id
+    response = _spoiled(response, fault) if fault else response
+    response.headers["Date"] = format_datetime(site.now().astimezone(UTC), usegmt=True)
+    return response
+
+
+def _known(site: Site, header: str | None) -> bool | None:
+    """Return True for our account, None for nobody in particular, False for wrong credentials."""
+    if header is None or site.faults.stale_credentials:
+        return None
+    scheme, _, value = header.partition(" ")
+    if scheme.casefold() == "bearer":
+        return value == site.token
+    try:
+        return base64.b64decode(value, validate=True).decode() == f"{site.email}:{site.token}"
+    except (binascii.Error, UnicodeDecodeError):
+        return False
+
+
+# About the site and our account
+
+
+def _tenant(call: Call) -> Body:
+    return {"cloudId": call.site.cloud_id}
+
+
+def _server(call: Call) -> Body:
+    site = call.site
+    return {
+        "baseUrl": site.url,
+        "version": "1001.0.0-SNAPSHOT",
+        "versionNumbers": [1001, 0, 0],
+        "deploymentType": "Cloud",
+        "buildNumber": 100_300,
+        "buildDate": bodies.stamp(site.now() - timedelta(days=2), site.zone),
+        "serverTime": bodies.stamp(site.now(), site.zone),
+        "scmInfo": "0000000000000000000000000000000000000000",
+        "serverTitle": "Jira",
+    }
+
+
+def _myself(call: Call) -> Body:
+    extra = {"groups": {"size": 1, "items": []}, "applicationRoles": {"size": 1, "items": []}, "locale": "en_GB"}
+    return bodies.account(call.site, call.site.me) | extra | {"expand": "groups,applicationRoles"}
+
+
+def _fields(call: Call) -> list[Body]:
+    return bodies.field_list(call.site, anonymous=call.anonymous)
+
+
+def _types(call: Call) -> list[Body]:
+    return [bodies.issue_type(call.site, kind) for kind in call.site.types.values()]
+
+
+def statuses(call: Call) -> list[Body]:
+    """List the statuses, unpaged."""
+    return [bodies.status(call.site, state) for state in call.site.statuses.values()]
+
+
+def _projects(call: Call) -> Body:
+    asked = [value for name, value in call.request.query_params.multi_items() if name == "keys"]
+    keys = {key.upper() for part in asked for key in part.split(",")}
+    visible = [p for p in call.site.projects.values() if not p.hidden and not call.anonymous]
+    values = [bodies.project(call.site, p, in_list=True) for p in visible if not keys or p.key in keys]
+    return offset_page(call, values, default=50, most=100)
+
+
+def offset_page(call: Call, values: list[Body], *, default: int, most: int) -> Body:
+    """Return the page of `values` that `startAt` and `maxResults` ask for."""
+    start = int(call.query.get("startAt", 0))
+    size = min(int(call.query.get("maxResults", default)), most)
+    page = values[start : start + size]
+    last = start + len(page) >= len(values)
+    here = f"{call.site.url}{call.request.url.path}?maxResults={size}&startAt="
+    body = {
+        "self": f"{here}{start}", "maxResults": size, "startAt": start, "total": len(values), "isLast": last,
+        "values": page,
+    }  # fmt: skip
+    return body if last else body | {"nextPage": f"{here}{start + size}"}
+
+
+def permissions(call: Call) -> Body:
+    """Answer which of the permissions asked for our account has."""
+    asked = call.query.get("permissions")
+    if not asked:
+        raise Refusal(400, "The 'permissions' query parameter is required.")
+    key = call.query.get("projectKey")
+    if key and call.site.project(key) is None:
+        raise Refusal(404, f"No project could be found with key '{key}'.")
+    held = set() if call.anonymous else call.site.permissions
+    known = {"BROWSE_PROJECTS": "10", "EDIT_ISSUES": "12", "LINK_ISSUES": "21", "ADD_COMMENTS": "15",
+             "ADMINISTER": "0", "ADMINISTER_PROJECTS": "23"}  # fmt: skip
+    names = asked.split(",")
+    for name in names:
+        if name not in known:
+            raise Refusal(400, f"Unrecognized permission: {name}")
+    return {
+        "permissions": {
+            name: {
+                "id": known[name],
+                "key": name,
+                "name": name.replace("_", " ").capitalize(),
+                "type": "GLOBAL" if name == "ADMINISTER" else "PROJECT",
+                "description": "",
+                "havePermission": name in held,
+            }
+            for name in names
+        }
+    }
+
+
+def boards(call: Call) -> Body:
+    """List the site's only board."""
+    here = f"{call.site.url}/rest/agile/1.0/board/1"
+    return {
+        "maxResults": 50, "startAt": 0, "total": 1, "isLast": True,
+        "values": [{"id": 1, "self": here, "name": "Sample board", "type": "scrum"}],
+    }  # fmt: skip
+
+
+def board(call: Call) -> Body:
+    """Tell the board's estimation field."""
+    return {
+        "id": int(call.request.path_params["board"]),
+        "name": "Sample board",
+        "type": "scrum",
+        "self": f"{call.site.url}/rest/agile/1.0/board/{call.request.path_params['board']}/configuration",
+        "estimation": {
+            "type": "field",
+            "field": {"fieldId": "customfield_10016", "displayName": "Story point estimate"},
+        },
+    }
+
+
+def browse(call: Call) -> Response:
+    """The page for people that an issue's address leads to; open to anyone, as everything here is made up."""
+    site, found = call.site, call.site.find(call.request.path_params["issue"])
+    if found is None:
+        return Response("<!doctype html><title>Not found</title><p>No such issue.", 404, media_type="text/html")
+    rows = [("Type", found.type), ("Status", found.status), ("Project", site.projects[found.project].name)]
+    rows += [("Team", found.team or "none"), ("Labels", ", ".join(found.labels) or "none")]
+    table = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows)
+    title = f"{found.key}: {escape(found.summary)}"
+    page = f'<!doctype html><meta charset="utf-8"><title>{title}</title><h1>{title}</h1><dl>{table}</dl>'
+    return Response(page + "<p>A simulated issue of the Keyrail demo.</p>", media_type="text/html")
+
+
+# Searching
+
+
+def _removed(call: Call) -> Response:
+    message = (
+        "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. "
+        "A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
+    )
+    return json_response({"errorMessages": [message], "errors": {}}, 410)
+
+
+def _search(call: Call) -> Body:
+    if call.request.method == "POST":
+        asked = call.json()
+        if unknown := sorted(set(asked) - _SEARCH_KEYS):
+            raise Refusal(400, f'Invalid request payload. Unrecognized field "{unknown[0]}".')
+        if not isinstance(asked.get("expand", ""), str) or not isinstance(asked.get("fields", []), list):
+            raise Refusal(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+    else:
+        pairs = call.request.query_params.multi_items()
+        if unknown := sorted({name for name, _ in pairs} - _SEARCH_KEYS - {"failFast"}):
+            raise Refusal(400, f'Unknown query parameter "{unknown[0]}".')
+        asked = dict(pairs)
+        asked["fields"] = [part for name, value in pairs if name == "fields" for part in value.split(",")]
+        asked["reconcileIssues"] = [int(value) for name, value in pairs if name == "reconcileIssues"]
+    return _search_page(call, asked)
+
+
+def _search_page(call: Call, asked: Body) -> Body:
+    site, fields = call.site, asked.get("fields") or ["id"]
+    reconcile = asked.get("reconcileIssues") or []
+    if len(reconcile) > MAX_RECONCILE or not all(isinstance(number, int) for number in reconcile):
+        raise Refusal(400, f"reconcileIssues takes at most {MAX_RECONCILE} numeric issue ids.")
+    if len(asked.get("properties") or []) > 5:
+        raise Refusal(400, "The maximum number of properties is 5.")
+    if call.anonymous:
+        return {"issues": [], "isLast": True}
+    most = MAX_PAGE_OF_IDS if set(fields) <= {"id", "key"} else MAX_PAGE_OF_ISSUES
+    size = min(int(asked.get("maxResults") or 50), most)
+    text = asked.get("jql") or ""
+    digest = hashlib.sha256(repr((text, sorted(reconcile))).encode()).hexdigest()
+    token = asked.get("nextPageToken")
+    if token:
+        known, waiting = site.cursors.get(token, ("", []))
+        if known != digest:
+            raise Refusal(400, "The provided next page token is invalid or has expired.")
+    else:
+        waiting = [issue.id for issue in matching(site, text, reconcile)]
+    page, rest = waiting[:size], waiting[size:]
+    if site.faults.empty_pages and not (token or "").startswith("E") and waiting:
+        page, rest = [], waiting
+    body: Body = {"issues": _written(site, page, reconcile, fields, str(asked.get("expand") or "")), "isLast": not rest}
+    if rest:
+        body["nextPageToken"] = token if site.faults.repeat_page_token and token else _token(site, digest, rest, page)
+    return body
+
+
+def _token(site: Site, digest: str, rest: list[int], page: list[int]) -> str:
+    kind = "C" if page else "E"
+    token = kind + base64.urlsafe_b64encode(f"{site.next_id('cursor')}:{digest[:12]}".encode()).decode()
+    site.cursors[token] = (digest, rest)
+    return token
+
+
+def matching(
+    site: Site, text: str, reconcile: Sequence[int] = (), *, validate: bool = True, bounded: bool = True
+) -> list[Issue]:
+    """Return what the index finds; ids of `reconcile` are judged as they are in the database now.
+
+    Raises Refusal 400 for a query that cannot be read or, with `bounded`, restricts nothing.
+    """
+    try:
+        query = jql.read(text, site, validate=validate)
+    except jql.JqlError as error:
+        raise Refusal(400, str(error)) from error
+    if bounded and not query.bounded:
+        raise Refusal(400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
+    fresh = set(reconcile)
+    candidates = [issue for issue in site.indexed() if issue.id not in fresh]
+    candidates += [issue for issue in (site.issues.get(number) for number in fresh) if issue and site.visible(issue)]
+    return query.run(site, candidates)
+
+
+def _written(site: Site, ids: list[int], reconcile: Sequence[int], fields: list[str], expand: str) -> list[Body]:
+    shown = {issue.id: issue for issue in site.indexed()}
+    shown |= {number: site.issues[number] for number in reconcile if number in site.issues}
+    return [bodies.issue(site, shown[n], fields, default="id", expand=expand) for n in ids if n in shown]
+
+
+def _count(call: Call) -> Body:
+    asked = call.json()
+    if set(asked) - {"jql"}:
+        raise Refusal(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+    return {"count": 0 if call.anonymous else len(matching(call.site, asked.get("jql") or ""))}
+
+
+# Bulk reads
+
+
+def _bulk_issues(call: Call) -> Body:
+    asked = call.json()
+    if set(asked) - {"issueIdsOrKeys", "fields", "expand", "fieldsByKeys", "properties"}:
+        raise Refusal(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+    wanted, expand = asked.get("issueIdsOrKeys"), asked.get("expand") or []
+    if not isinstance(wanted, list) or not wanted or not isinstance(expand, list):
+        raise Refusal(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+    if len(wanted) > MAX_BULK_ISSUES:
+        raise Refusal(400, f"The number of issues requested must not exceed {MAX_BULK_ISSUES}.")
+    found = {} if call.anonymous else {i.id: i for i in (call.site.find(str(w)) for w in wanted) if i}
+    fields = asked.get("fields") or []
+    issues = [
+        bodies.issue(call.site, found[number], fields, default="*navigable", expand=",".join(expand))
+        for number in sorted(found)
+    ]
+    return {"issues": issues, "issueErrors": []}
+
+
+def _bulk_changelogs(call: Call) -> Body:
+    asked = call.json()
+    wanted, names = asked.get("issueIdsOrKeys"), asked.get("fieldIds") or []
+    size, site = int(asked.get("maxResults") or 1000), call.site
+    closed = set(asked) <= {"issueIdsOrKeys", "fieldIds", "maxResults", "nextPageToken"}
+    if not closed or not isinstance(wanted, list) or not 1 <= len(wanted) <= 1000 or len(names) > 10 or size > 10_000:
+        raise Refusal(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+    found = {} if call.anonymous else {i.id: i for i in (site.find(str(w)) for w in wanted) if i}
+    rows = [
+        (number, body)
+        for number in sorted(found)
+        for entry in found[number].histories
+        if (body := bodies.bulk_history(site, entry, names))
+    ]
+    token = asked.get("nextPageToken")
+    start = _offset(token) if token else 0
+    logs: dict[int, list[Body]] = {}
+    for number, body in rows[start : start + size]:
+        logs.setdefault(number, []).append(body)
+    more = start + size < len(rows)
+    # The last page carries the token as null, as the text of the description says and its type does not.
+    return {
+        "issueChangeLogs": [{"issueId": str(number), "changeHistories": found} for number, found in logs.items()],
+        "nextPageToken": base64.urlsafe_b64encode(f"at:{start + size}".encode()).decode() if more else None,
+    }
+
+
+def _offset(token: str) -> int:
+    try:
+        return int(base64.urlsafe_b64decode(token).decode().removeprefix("at:"))
+    except ValueError as error:
+        raise Refusal(400, "The provided next page token is invalid or has expired.") from error
+
+
+# One issue
+
+
+def _issue(call: Call) -> Body:
+    asked = [value for name, value in call.request.query_params.multi_items() if name == "fields"]
+    return bodies.issue(call.site, call.issue(), asked, default="*all", expand=call.query.get("expand", ""))
+
+
+def _changelog(call: Call) -> Body:
+    values = [bodies.history(call.site, entry) for entry in call.issue().histories]
+    return offset_page(call, values, default=100, most=100)
+
+
+def edit(call: Call) -> Response:
+    """Change fields and properties of an issue: 204, or 200 with the issue where asked for."""
+    site, issue, asked = call.site, call.issue(), call.json()
+    if "EDIT_ISSUES" not in site.permissions:
+        raise Refusal(403, "You do not have permission to edit issues in this project.")
+    quiet = call.query.get("notifyUsers", "true").casefold() == "false"
+    if quiet and site.faults.refuse_quiet_edit:
+        raise Refusal(403, "To discard the user notification either admin or project admin permissions are required.")
+    new = _edits(site, asked.get("fields") or {})
+    for entry in asked.get("properties") or []:
+        issue.properties[entry["key"]] = entry["value"]
+    for key in ("parent",) if "parent" in (asked.get("update") or {}) else ():
+        new[key] = None
+    if new:
+        site.change(issue, by=site.me.name, **new)
+    if call.query.get("returnIssue", "").casefold() == "true":
+        return json_response(bodies.issue(site, issue, [], default="*all"))
+    return Response(b"", 204)
+
+
+def _edits(site: Site, fields: Body) -> dict[str, Any]:
+    new: dict[str, Any] = {}
+    custom = {name: value for name, value in fields.items() if name in WRITABLE_CUSTOM - {START_DATE}}
+    for name, value in fields.items():
+        if name in custom:
+            wrong = value is not None and not isinstance(value, str if name == OKR_HEALTH else int | float)
+            if wrong:
+                kind = "a string" if name == OKR_HEALTH else "a number"
+                raise Refusal(400, errors={name: f"Operation value must be {kind}"})
+        elif name in ("labels", "summary"):
+            new[name] = value
+        elif name == "parent" and isinstance(value, dict):
+            parent = site.find(str(value.get("id") or value.get("key")))
+            if parent is None:
+                raise Refusal(400, errors={"parent": "Could not find issue by id or key."})
+            new["parent"] = parent
+        else:
+            text = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
+            raise Refusal(400, errors={name: text})
+    return new | ({"custom": custom} if custom else {})
+
+
+def get_property(call: Call) -> Body:
+    """Read a property of an issue."""
+    key, properties = call.request.path_params["key"], call.issue().properties
+    if key not in properties:
+        raise Refusal(404, f"The property with key '{key}' does not exist.")
+    return {"key": key, "value": properties[key]}
+
+
+def put_property(call: Call) -> Response:
+    """Set a property of an issue: 201 where it is new."""
+    key, issue = call.request.path_params["key"], call.issue()
+    if "EDIT_ISSUES" not in call.site.permissions:
+        raise Refusal(403, "You do not have permission to edit issues in this project.")
+    if not 0 < len(call.raw) <= MAX_PROPERTY or len(key) > 255:
+        raise Refusal(400, "The property value must be valid JSON of at most 32768 characters.")
+    try:
+        value = orjson.loads(call.raw)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(400, "The property value must be valid JSON of at most 32768 characters.") from error
+    new = key not in issue.properties
+    issue.properties[key] = value
+    return json_response({}, 201 if new else 200)
+
+
+def delete_property(call: Call) -> Response:
+    """Remove a property of an issue."""
+    if call.issue().properties.pop(call.request.path_params["key"], None) is None:
+        raise Refusal(404, f"The property with key '{call.request.path_params['key']}' does not exist.")
+    return Response(b"", 204)
+
+
+def remote_links(call: Call) -> Any:
+    """List the remote links of an issue, or read the one with a `globalId`."""
+    links, wanted = call.issue().remote_links, call.query.get("globalId")
+    if wanted is None:
+        return list(links.values())
+    if wanted not in links:
+        raise Refusal(404, f"The remote link with globalId '{wanted}' does not exist.")
+    return links[wanted]
+
+
+def put_remote_link(call: Call) -> Response:
+    """Add a remote link (201) or replace the one with the same `globalId` (200)."""
+    issue, asked = call.issue(), call.json()
+    if "LINK_ISSUES" not in call.site.permissions:
+        raise Refusal(403, "You do not have permission to link issues in this project.")
+    target = asked.get("object")
+    if not isinstance(target, dict) or not target.get("url") or not target.get("title"):
+        raise Refusal(400, errors={"title": "'title' is required.", "url": "'url' is required."})
+    name = asked.get("globalId") or f"generated-{call.site.next_id('remotelink')}"
+    old = issue.remote_links.get(name)
+    number = old["id"] if old else call.site.next_id("remotelink")
+    link = {
+        "id": number,
+        "self": f"{call.site.url}/rest/api/3/issue/{issue.key}/remotelink/{number}",
+        "globalId": name,
+        "application": asked.get("application") or {},
+        # What a repeated call leaves out is gone.
+        "object": target,
+    }
+    issue.remote_links[name] = link | ({"relationship": asked["relationship"]} if asked.get("relationship") else {})
+    return json_response({"id": number, "self": link["self"]}, 200 if old else 201)
+
+
+def delete_remote_link(call: Call) -> Response:
+    """Remove the remote link with a `globalId`."""
+    name = call.query.get("globalId", "")
+    if call.issue().remote_links.pop(name, None) is None:
+        raise Refusal(404, f"The remote link with globalId '{name}' does not exist.")
+    return Response(b"", 204)
+
+
+def _comments(call: Call) -> Body:
+    comments = call.issue().comments
+    return {"startAt": 0, "maxResults": 5000, "total": len(comments), "comments": comments}
+
+
+def _document(asked: Body) -> Body:
+    body = asked.get("body")
+    if not isinstance(body, dict) or body.get("type") != "doc":
+        raise Refusal(400, errors={"comment": "Comment body is not valid!"})
+    return body
+
+
+def _add_comment(call: Call) -> Response:
+    site, issue, asked = call.site, call.issue(), call.json()
+    if "ADD_COMMENTS" not in site.permissions:
+        raise Refusal(403, "You do not have permission to comment on this issue.")
+    number, at = site.next_id("comment"), bodies.stamp(site.now(), site.zone)
+    author = bodies.account(site, site.me)
+    comment = {
+        "self": f"{site.url}/rest/api/3/issue/{issue.id}/comment/{number}", "id": str(number), "author": author,
+        "body": _document(asked), "updateAuthor": author, "created": at, "updated": at, "jsdPublic": True,
+        "properties": asked.get("properties") or [],
+    }  # fmt: skip
+    issue.comments.append(comment)
+    return json_response(comment, 201)
+
+
+def _edit_comment(call: Call) -> Body:
+    wanted = call.request.path_params["comment"]
+    for comment in call.issue().comments:
+        if comment["id"] == wanted:
+            asked = call.json()
+            updated = bodies.stamp(call.site.now(), call.site.zone)
+            comment.update({"body": _document(asked), "updated": updated})
+            if asked.get("properties"):
+                comment["properties"] = asked["properties"]
+            return comment
+    raise Refusal(404, f"Can not find a comment for the id: {wanted}.")
+
+
+# Webhooks
+
+
+def _list_webhooks(call: Call) -> list[Body]:
+    return list(call.site.webhooks.values())
+
+
+def _add_webhook(call: Call) -> Response:
+    asked, number = call.json(), call.site.next_id("webhook")
+    if not asked.get("url") or not asked.get("name"):
+        raise Refusal(400, "The webhook must have a name and a URL.")
+    hook = {
+        "name": asked["name"], "url": asked["url"], "events": asked.get("events") or [],
+        "filters": asked.get("filters") or {}, "enabled": True, "isSigned": bool(asked.get("secret")),
+        "self": f"{call.site.url}/rest/webhooks/1.0/webhook/{number}",
+    }  # fmt: skip
+    call.site.webhooks[number] = hook
+    return json_response(hook, 201)
+
+
+def _remove_webhook(call: Call) -> Response:
+    if call.site.webhooks.pop(int(call.request.path_params["webhook"]), None) is None:
+        raise Refusal(404, "The webhook does not exist.")
+    return Response(b"", 204)
+
+
+def _no_dynamic_webhooks(call: Call) -> Response:
+    raise Refusal(403, "The caller is not an app: only Connect and OAuth 2.0 apps can register dynamic webhooks.")
+
+
+_API = "/rest/api/3"
+_ROUTES: tuple[Endpoint, ...] = (
+    ("GET", "/_edge/tenant_info", _tenant, "anyone"),
+    ("GET", "/browse/{issue}", browse, "anyone"),
+    ("GET", f"{_API}/serverInfo", _server, "anyone"),
+    ("GET", f"{_API}/myself", _myself, "account"),
+    ("GET", f"{_API}/field", _fields, "anyone"),
+    ("GET", f"{_API}/issuetype", _types, "account"),
+    ("GET", f"{_API}/status", statuses, "account"),
+    ("GET", f"{_API}/project/search", _projects, "anyone"),
+    ("GET", f"{_API}/mypermissions", permissions, "anyone"),
+    ("GET|POST", f"{_API}/search", _removed, "anyone"),
+    ("GET|POST", f"{_API}/search/jql", _search, "anyone"),
+    ("POST", f"{_API}/search/approximate-count", _count, "anyone"),
+    ("POST", f"{_API}/issue/bulkfetch", _bulk_issues, "anyone"),
+    ("POST", f"{_API}/changelog/bulkfetch", _bulk_changelogs, "anyone"),
+    ("GET", f"{_API}/issue/{{issue}}", _issue, "anyone"),
+    ("PUT", f"{_API}/issue/{{issue}}", edit, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/changelog", _changelog, "anyone"),
+    ("GET", f"{_API}/issue/{{issue}}/properties/{{key}}", get_property, "account"),
+    ("PUT", f"{_API}/issue/{{issue}}/properties/{{key}}", put_property, "account"),
+    ("DELETE", f"{_API}/issue/{{issue}}/properties/{{key}}", delete_property, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/remotelink", remote_links, "account"),
+    ("POST", f"{_API}/issue/{{issue}}/remotelink", put_remote_link, "account"),
+    ("DELETE", f"{_API}/issue/{{issue}}/remotelink", delete_remote_link, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/comment", _comments, "account"),
+    ("POST", f"{_API}/issue/{{issue}}/comment", _add_comment, "account"),
+    ("PUT", f"{_API}/issue/{{issue}}/comment/{{comment}}", _edit_comment, "account"),
+    ("POST", f"{_API}/webhook", _no_dynamic_webhooks, "account"),
+    ("GET", "/rest/webhooks/1.0/webhook", _list_webhooks, "account"),
+    ("POST", "/rest/webhooks/1.0/webhook", _add_webhook, "account"),
+    ("DELETE", "/rest/webhooks/1.0/webhook/{webhook}", _remove_webhook, "account"),
+    ("GET", "/rest/agile/1.0/board", boards, "account"),
+    ("GET", "/rest/agile/1.0/board/{board}/configuration", board, "account"),
+)

@@ -1,0 +1,180 @@
+"""The same simulated site seen as Jira Data Center: API version 2, offset pages, Epic Link, names for accounts.
+
+Only what differs from the Cloud face lives here.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from app.demo import jira
+from app.demo import jira_bodies as bodies
+from app.demo.jira import Call, Endpoint, Face, Refusal, matching
+from app.demo.jira_bodies import Body
+from app.demo.site import POINTS, Issue, Site, User
+
+MAX_PAGE = 1000
+_HEADERS = {
+    "X-RateLimit-Limit": "100",
+    "X-RateLimit-Remaining": "99",
+    "X-RateLimit-Interval-Seconds": "1",
+    "X-RateLimit-FillRate": "50",
+    "Retry-After": "0",
+}
+
+
+def application(site: Site) -> Face:
+    """Return the site as a Data Center application; personal access token (`site.token`) or Basic."""
+    return jira.routed(site, _ROUTES, _HEADERS)
+
+
+def account(site: Site, user: User) -> Body:
+    """Write an account as Data Center does: name and key, no accountId."""
+    name = user.name.casefold().replace(" ", ".")
+    return {
+        "self": f"{site.url}/rest/api/2/user?username={name}",
+        "key": f"JIRAUSER{10_000 + int(user.id[-3:], 16)}",
+        "name": name,
+        "emailAddress": user.email or f"{name}@example.com",
+        "displayName": user.name,
+        "active": True,
+        "timeZone": user.time_zone,
+    }
+
+
+def issue_fields(site: Site, issue: Issue) -> Body:
+    """Write an issue's fields: the epic stands in Epic Link, `parent` is for sub-tasks alone."""
+    body = bodies.issue_fields(site, issue, version=2)
+    assignee = site.users.get(issue.assignee or "")
+    body |= {"assignee": account(site, assignee) if assignee else None, "reporter": account(site, site.me)}
+    body.pop("statuscategorychangedate")
+    if site.types[issue.type].level >= 0:
+        body.pop("parent", None)
+    return body
+
+
+def issue_body(site: Site, issue: Issue, fields: list[str], *, default: str, expand: str = "") -> Body:
+    """Write an issue; `expand=changelog` embeds all histories, oldest first, without `fieldId`."""
+    keep = bodies.chosen(fields, default)
+    body: Body = {
+        "expand": "operations,versionedRepresentations,editmeta,changelog,renderedFields",
+        "id": str(issue.id),
+        "self": f"{site.url}/rest/api/2/issue/{issue.id}",
+        "key": issue.key,
+        "fields": {name: value for name, value in issue_fields(site, issue).items() if keep(name)},
+    }
+    if "changelog" in expand:
+        entries = [_history(site, issue, number) for number in range(len(issue.histories))]
+        body["changelog"] = {
+            "startAt": 0, "maxResults": len(entries), "total": len(entries), "histories": entries,
+        }  # fmt: skip
+    return body
+
+
+def _history(site: Site, issue: Issue, number: int) -> Body:
+    entry = issue.histories[number]
+    body = bodies.history(site, entry)
+    items = []
+    for item in body["items"]:
+        plain = {key: value for key, value in item.items() if key != "fieldId" and not key.startswith("tmp")}
+        if plain["field"] == "IssueParentAssociation":
+            plain["field"], plain["fieldtype"] = "Epic Link", "custom"
+        elif item.get("fieldId") == POINTS:
+            plain["field"] = "Story Points"
+        items.append(plain)
+    return body | {"author": account(site, site.users.get(entry.author, site.me)), "items": items}
+
+
+def _server(call: Call) -> Body:
+    site = call.site
+    return {
+        "baseUrl": site.url,
+        "version": "10.3.2",
+        "versionNumbers": [10, 3, 2],
+        "deploymentType": "Server",
+        "buildNumber": 10_030_002,
+        "buildDate": bodies.stamp(site.now() - timedelta(days=200), site.zone),
+        "serverTime": bodies.stamp(site.now(), site.zone),
+        "scmInfo": "0000000000000000000000000000000000000000",
+        "serverTitle": "Jira",
+    }
+
+
+def _myself(call: Call) -> Body:
+    return account(call.site, call.site.me)
+
+
+def _fields(call: Call) -> list[Body]:
+    fields = [
+        {key: value for key, value in field.items() if key not in ("key", "untranslatedName")}
+        for field in bodies.field_list(call.site, anonymous=call.anonymous)
+        if field["id"] not in ("parent", "statuscategorychangedate")
+    ]
+    for field in fields:
+        if field["id"] == POINTS:
+            custom = "com.atlassian.jira.plugin.system.customfieldtypes:float"
+            field |= {"name": "Story Points", "schema": {**field["schema"], "custom": custom}}
+    return fields
+
+
+def _types(call: Call) -> list[Body]:
+    return [bodies.issue_type(call.site, kind, 2) for kind in call.site.types.values()]
+
+
+def _projects(call: Call) -> list[Body]:
+    visible = [p for p in call.site.projects.values() if not p.hidden and not call.anonymous]
+    return [bodies.project(call.site, p, 2) for p in visible]
+
+
+def _search(call: Call) -> Body:
+    if call.request.method == "POST":
+        asked = call.json()
+        fields, expand = list(asked.get("fields") or []), ",".join(asked.get("expand") or [])
+    else:
+        asked = dict(call.query)
+        fields, expand = (asked["fields"].split(",") if asked.get("fields") else []), asked.get("expand", "")
+    start, size = int(asked.get("startAt") or 0), min(int(asked.get("maxResults") or 50), MAX_PAGE)
+    if start + size > call.site.faults.result_window:
+        raise Refusal(500, f"Search limit exceeded: at most {call.site.faults.result_window} results can be read.")
+    validate = str(asked.get("validateQuery", "true")).casefold() != "false"
+    text = asked.get("jql") or ""
+    found = [] if call.anonymous else matching(call.site, text, validate=validate, bounded=False)
+    page = found[start : start + size]
+    body: dict[str, Any] = {
+        "expand": "schema,names",
+        "startAt": start,
+        "maxResults": size,
+        "total": len(found),
+        "issues": [issue_body(call.site, i, fields, default="*navigable", expand=expand) for i in page],
+    }
+    return body
+
+
+def _issue(call: Call) -> Body:
+    asked = [value for name, value in call.request.query_params.multi_items() if name == "fields"]
+    return issue_body(call.site, call.issue(), asked, default="*all", expand=call.query.get("expand", ""))
+
+
+_API = "/rest/api/2"
+_ROUTES: tuple[Endpoint, ...] = (
+    ("GET", "/browse/{issue}", jira.browse, "anyone"),
+    ("GET", f"{_API}/serverInfo", _server, "anyone"),
+    ("GET", f"{_API}/myself", _myself, "account"),
+    ("GET", f"{_API}/field", _fields, "anyone"),
+    ("GET", f"{_API}/issuetype", _types, "account"),
+    ("GET", f"{_API}/status", jira.statuses, "account"),
+    ("GET", f"{_API}/project", _projects, "anyone"),
+    ("GET", f"{_API}/mypermissions", jira.permissions, "anyone"),
+    ("GET|POST", f"{_API}/search", _search, "anyone"),
+    ("GET", f"{_API}/issue/{{issue}}", _issue, "anyone"),
+    ("PUT", f"{_API}/issue/{{issue}}", jira.edit, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/properties/{{key}}", jira.get_property, "account"),
+    ("PUT", f"{_API}/issue/{{issue}}/properties/{{key}}", jira.put_property, "account"),
+    ("DELETE", f"{_API}/issue/{{issue}}/properties/{{key}}", jira.delete_property, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/remotelink", jira.remote_links, "account"),
+    ("POST", f"{_API}/issue/{{issue}}/remotelink", jira.put_remote_link, "account"),
+    ("DELETE", f"{_API}/issue/{{issue}}/remotelink", jira.delete_remote_link, "account"),
+    ("GET", "/rest/agile/1.0/board", jira.boards, "account"),
+    ("GET", "/rest/agile/1.0/board/{board}/configuration", jira.board, "account"),
+)

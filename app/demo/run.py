@@ -1,0 +1,109 @@
+"""The demo: a simulated Jira on loopback, a sample company, and the whole road over real HTTP, in a scratch folder.
+
+Nothing leaves this machine and nothing is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.bootstrap import database_url, open_context, open_sources
+from app.cli.common import emit, tell
+from app.cli.view.plan import published
+from app.cli.view.progress import open_progress
+from app.cli.view.show import show
+from app.demo.company import build, live
+from app.demo.jira import application
+from app.demo.server import serve
+from app.demo.site import Site
+from app.demo.workspace import check_ins, workspace_text
+from config.workspace import load
+from storage import okrs
+from sync import answers, publish
+from sync import run as runs
+from sync.context import Context, Live
+
+TOKENS = ("DEMO_JIRA_TOKEN", "DEMO_JIRA_WEBHOOK_SECRET")
+
+
+async def demo(*, port: int, once: bool, as_json: bool) -> None:
+    """Play the demo; without `once` the company goes on working until Ctrl-C."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keyrail-demo-")))
+        site = Site()
+        today = datetime.now(UTC).date()
+        build(site, today)
+        url = await stack.enter_async_context(serve(application(site), port))
+        site.url = url
+        file = folder / "keyrail.yaml"
+        file.write_text(workspace_text(url, today), encoding="utf-8")
+        workspace = load(file, environ(site))
+        if not as_json:
+            tell(f"A simulated Jira with {len(site.issues)} issues runs at {url}. The workspace file: {file}")
+        progress = stack.enter_context(open_progress(silent=as_json, zone=workspace.timezone))
+        context = await stack.enter_async_context(open_context(workspace, database_url(None, file), progress))
+        async with context.store.write() as tx:
+            for entry in check_ins(today):
+                await okrs.add_check_in(tx, entry)
+        names = list(workspace.connections)
+        opened = await stack.enter_async_context(open_sources(context, names, secret_key=None, rediscover=True))
+        for error in opened.errors.values():
+            raise error
+        for pulled in await runs.backfill(context, opened.sources):
+            if pulled.error is not None:
+                raise pulled.error
+        sent = await publish.send(context, opened.sources, await publish.plan(context))
+        doc = await answers.show(context, None, "current")
+        zone = workspace.timezone
+        emit({**doc, "published": sent.document()} if once else doc, as_json, lambda: show(doc, zone=zone))
+        if not as_json:
+            emit(sent.document(), False, lambda: published(sent.document()))
+        if not once:
+            await go_on(context, opened.sources, site, as_json=as_json)
+
+
+async def go_on(context: Context, sources: Mapping[str, Live], site: Site, *, as_json: bool) -> None:
+    """Let the company work, pull what changes, and show what moved."""
+    tell("The company goes on working; what it changes is pulled every few seconds. Ctrl-C ends the demo.")
+    before = await answers.show(context, None, "current")
+    changes = live(site)
+    while True:
+        for _ in range(3):
+            change = await anext(changes)
+            tell(f"  {change.issue.key}  {change.said}")
+        await runs.sync(context, sources)
+        sent = await publish.send(context, sources, await publish.plan(context))
+        doc = await answers.show(context, None, "current")
+        for line in moved(before, doc, context.zone):
+            tell(line)
+        if sent.sent:
+            tell(f"  {len(sent.sent)} remote links updated in Jira")
+        if as_json:
+            emit(doc, True)
+        before = doc
+        await asyncio.sleep(0)
+
+
+def moved(before: Mapping[str, Any], after: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
+    """Say which key results and initiatives moved between two reports."""
+    lines = []
+    for kind in ("key_results", "initiatives"):
+        was = {one["id"]: one for one in before[kind]}
+        for one in after[kind]:
+            old, new = was.get(one["id"], one)["progress"], one["progress"]
+            if old is not None and new is not None and old != new:
+                at = datetime.now(zone).strftime("%H:%M:%S")
+                lines.append(f"{at}  {one['id']}  {100 * old:.1f} % -> {100 * new:.1f} %  {one['title']}")
+    return lines
+
+
+def environ(site: Site) -> dict[str, str]:
+    """Return the secrets that the sample workspace file asks for."""
+    return dict(zip(TOKENS, (site.token, site.webhook_secret), strict=True))

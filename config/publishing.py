@@ -1,0 +1,327 @@
+"""The shape of `publish`: where a rollup is shown, on which address, for whom and when.
+
+Which places there are is declared here; how a place is written to is the connectors' business.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from config import nodes
+from config.connections import NAME, url_problem
+from config.matchers import SUBJECTS
+from config.nodes import Listing, Node, Scalar
+from config.plan import Headers
+from config.shapes import (
+    BAD,
+    Choice,
+    Define,
+    Flag,
+    Here,
+    Key,
+    ListOf,
+    Notes,
+    Place,
+    Record,
+    Refer,
+    Schema,
+    SecretRef,
+    Span,
+    Text,
+    Then,
+    at,
+    nearest,
+    refuse,
+)
+from domain.workspace import PublishRow, PublishWhen, Secret
+
+OUTLETS = {
+    "jira": ("remote_link", "property", "field", "comment"),
+    "github": ("status_update", "project_field", "issue_field", "comment"),
+    "linear": ("update", "attachment", "comment"),
+}
+"""What a tracker connection can be written `as`."""
+
+VERIFIED_TOOLS = (
+    "okr_tracker",
+    "operately",
+    "appfire",
+    "aha",
+    "asana",
+    "gitlab",
+    "yandex_tracker",
+    "hibob",
+    "profit",
+)
+UNVERIFIED_TOOLS = ("goals", "productboard", "clickup", "tability", "workboard", "quantive")
+"""OKR tools whose calls are not in their vendor's published documents: they need `experimental: true`."""
+
+TOOLS = (*VERIFIED_TOOLS, *UNVERIFIED_TOOLS)
+SENSITIVE = re.compile(r"(^|_)(token|secret|password|pat|pass|credentials?|(api|access|private|secret)_?key)$")
+FIELDS = ("field", "project_field", "issue_field")
+
+CRON_FIELDS = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of month", 1, 31, ()),
+    ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
+    ("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
+)
+
+
+def cron_problem(line: str) -> str | None:
+    """Return what is wrong with a cron line of five fields, None if nothing is."""
+    parts = line.split()
+    if len(parts) != len(CRON_FIELDS):
+        return f"Expected a cron line of 5 fields (minute hour day month weekday), found {len(parts)}."
+    for part, (name, low, high, words) in zip(parts, CRON_FIELDS, strict=True):
+        for entry in part.split(","):
+            if not _cron_entry(entry, low, high, words):
+                return f"'{part[:40]}' is no {name} of a cron line: *, {low}-{high}, a list, a range, a step."
+    return None
+
+
+def _cron_entry(entry: str, low: int, high: int, words: tuple[str, ...]) -> bool:
+    span, slash, step = entry.partition("/")
+    if slash and not (step.isascii() and step.isdigit() and 0 < int(step) <= high):
+        return False
+    if span == "*":
+        return True
+    first, dash, last = span.partition("-")
+    start = _cron_value(first, words)
+    end = _cron_value(last, words) if dash else start
+    return start is not None and end is not None and low <= start <= end <= high
+
+
+def _cron_value(text: str, words: tuple[str, ...]) -> int | None:
+    if text.isascii() and text.isdigit() and len(text) <= 2:
+        return int(text)
+    if text.lower() in words:
+        return words.index(text.lower()) + (1 if len(words) == 12 else 0)
+    return None
+
+
+CHANGE = re.compile(r"(\d+(?:\.\d+)?)\s*(pp)?")
+
+
+def _step(text: str, node: Node, path: str, notes: Notes) -> Any:
+    """Read ``1pp`` as 0.01, ``0.01`` as itself, ``never`` as None."""
+    if text == "never":
+        return None
+    found = CHANGE.fullmatch(text)
+    value = float(found[1]) / (100 if found[2] else 1) if found else 0.0
+    if not 0 < value <= 1:
+        notes.error(at(node, path), f"Expected a change like 1pp (one percentage point) or never, found '{text[:20]}'.")
+        return BAD
+    return value
+
+
+def _when(values: dict[str, Any], here: Here) -> PublishWhen:
+    """With a cron line nothing else sends, unless it is stated."""
+    if "health" in values:
+        values["health"] = values["health"] == "change"
+    if "cron" in values:
+        values = {"progress": None, "health": False, "at_most": None} | values
+    when = PublishWhen(**values)
+    if when.progress is None and not when.health and when.cron is None:
+        here.error("", "Nothing would ever be sent: give it progress, health or cron.")
+    return when
+
+
+WHEN = Record(
+    "when",
+    {
+        "progress": Key(Then(Text("a change like 1pp, or never"), _step), "Send when progress moved this far."),
+        "health": Key(Choice(("change", "never")), "Send when health changed."),
+        "at_most": Key(Span(), "Not more often than this, like 24h."),
+        "cron": Key(Text("a cron line", check=cron_problem), "Send at these times, in the workspace's time zone."),
+    },
+    _when,
+)
+
+ADDRESS_REFERENCE = SecretRef()
+
+
+class Address:
+    """An https address or a reference to one: the address itself may be the secret."""
+
+    expected = 'an https address, "${env:NAME}" or "${file:PATH}"'
+
+    def read(self, node: Node, path: str, notes: Notes) -> Any:
+        if isinstance(node, Scalar) and "${" in node.text:
+            secret = ADDRESS_REFERENCE.read(node, path, notes)
+            return _called(secret, node, path, notes) if isinstance(secret, Secret) else BAD
+        text = Text(self.expected).read(node, path, notes)
+        if isinstance(text, str) and (problem := url_problem(text)):
+            notes.error(at(node, path), problem)
+            return BAD
+        return text
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": r"^(https?://.+|\$\{(env|file):[^{}]+\})$"}
+
+
+def _called(secret: Secret, node: Node, path: str, notes: Notes) -> Any:
+    """Refuse a secret address that cannot be called, without showing it."""
+    if secret.missing:
+        return secret
+    if problem := url_problem(secret.reveal()):
+        notes.error(at(node, path), f"The value of {secret.source} is no address to call. {_without_host(problem)}")
+        return BAD
+    return secret
+
+
+def _without_host(problem: str) -> str:
+    return "Expected https." if problem.startswith("Expected https") else problem
+
+
+WEBHOOK = Record(
+    "webhook",
+    {
+        "url": Key(Address(), "Where the update is posted.", required=True),
+        "secret": Key(SecretRef(), "Signs each delivery (Standard Webhooks), as a reference."),
+        "headers": Key(Headers(), "More request headers; secrets as references."),
+        "method": Key(Choice(("POST", "PUT", "PATCH")), "Default POST."),
+        "body": Key(Text("a template"), "The body, with {name} placeholders; default the whole update as JSON."),
+    },
+    lambda values, _: values,
+    word=Then(Address(), lambda url, *_: {"url": url}),
+    private=True,
+)
+SLACK = Record(
+    "slack",
+    {"url": Key(SecretRef(), "The incoming webhook's address, as a reference.", required=True)},
+    word=Then(SecretRef(), lambda secret, *_: {"url": secret}),
+    private=True,
+)
+
+
+class Settings:
+    """What another tool needs, by its own names; a key that names a credential takes a reference only."""
+
+    expected = "a mapping with the tool's settings; tokens as references"
+    secret = SecretRef()
+    text = SecretRef(plain=True)
+    address = Address()
+
+    def read(self, node: Node, path: str, notes: Notes, name: str = "") -> Any:
+        if isinstance(node, nodes.Mapping):
+            inner = {key: self.read(child, f"{path}.{key}", notes, key) for key, child in node.values.items()}
+            return BAD if any(value is BAD for value in inner.values()) else inner
+        if not name:
+            return refuse(node, path, notes, self.expected)
+        if isinstance(node, Listing):
+            items = [self.read(item, f"{path}[{i}]", notes, name) for i, item in enumerate(node.items)]
+            return BAD if any(value is BAD for value in items) else items
+        if SENSITIVE.search(name.lower().replace("-", "_")):
+            return self.secret.read(node, path, notes)
+        return (self.address if name.lower() in ("url", "base_url") else self.text).read(node, path, notes)
+
+    def schema(self) -> Schema:
+        return {"type": "object"}
+
+
+CONNECTION_TO = Record(
+    "to",
+    {
+        "connection": Key(Refer(("connection",), "a connection"), "The tracker to write to.", required=True),
+        "as": Key(
+            Choice(tuple(dict.fromkeys(kind for kinds in OUTLETS.values() for kind in kinds))),
+            "Jira: remote_link, property, field, comment. GitHub: status_update, project_field, issue_field, comment. "
+            "Linear: update, attachment, comment.",
+            required=True,
+        ),
+        "field": Key(Text("the name or id of a field"), "With a kind of field: which one."),
+        "value": Key(Choice(("progress", "health", "text")), "With a kind of field: what is written."),
+        "key": Key(Text("a property key"), "With property: its key; default keyrail."),
+        "project": Key(Text("a project as owner/number", r"[^\s/]+/[0-9]+"), "With status_update: which."),
+    },
+)
+
+
+class To:
+    """The place of a publish row: a connection, Slack, a webhook or another OKR tool by name."""
+
+    expected = "{connection: NAME, as: KIND}, {slack: …}, {webhook: …} or an OKR tool by name"
+
+    def read(self, node: Node, path: str, notes: Notes) -> Any:
+        if not isinstance(node, nodes.Mapping):
+            return refuse(node, path, notes, self.expected)
+        if "connection" in node.values or "as" in node.values:
+            return self._connection(node, path, notes)
+        if len(node.values) != 1:
+            notes.error(at(node, path), f"Expected {self.expected}, found {len(node.values)} keys.")
+            return BAD
+        [(name, child)] = node.values.items()
+        inner, tool = f"{path}.{name}", name.replace("-", "_")
+        if tool == "slack":
+            address = SLACK.read(child, inner, notes)
+        elif tool == "webhook":
+            address = WEBHOOK.read(child, inner, notes)
+        elif tool in TOOLS:
+            address = Settings().read(child, inner, notes)
+        else:
+            known = ("connection", "slack", "webhook", *TOOLS)
+            place = Place(node.file, node.line_of(name), inner)
+            notes.error(place, f"Unknown place '{name[:40]}'. Valid: {', '.join(known)}.", nearest(tool, known))
+            return BAD
+        return address if address is BAD else (tool, None, address)
+
+    def _connection(self, node: nodes.Mapping, path: str, notes: Notes) -> Any:
+        values = CONNECTION_TO.read(node, path, notes)
+        if values is BAD:
+            return BAD
+        kind = values.pop("as")
+        if kind in FIELDS and "field" not in values:
+            notes.error(at(node, path), f"The key 'field' is missing here: which field is written as {kind}?")
+            return BAD
+        if kind in FIELDS:
+            values.setdefault("value", "progress")
+        elif stray := [key for key in ("field", "value") if key in values]:
+            notes.error(at(node, path), f"'{stray[0]}' means nothing to {kind}; it belongs to {', '.join(FIELDS)}.")
+            return BAD
+        return kind, values.pop("connection"), values
+
+    def schema(self) -> Schema:
+        tools: Schema = {tool: Settings().schema() for tool in TOOLS}
+        others = {"slack": SLACK.schema(), "webhook": WEBHOOK.schema()} | tools
+        other = {"type": "object", "properties": others, "additionalProperties": False, "maxProperties": 1}
+        return {"anyOf": [CONNECTION_TO.schema(), other | {"minProperties": 1}]}
+
+
+def _row(values: dict[str, Any], here: Here) -> PublishRow:
+    kind, connection, address = values.pop("to")
+    row = PublishRow(outlet=kind, connection=connection, to=address, **values)
+    if connection:
+        here.notes.places[f"publish:{row.id}"] = here.place("to")
+    if kind in UNVERIFIED_TOOLS and not row.experimental:
+        here.error(
+            "to",
+            f"The calls of {kind} are not in its vendor's published documents and were never tried on a live account. "
+            "Say experimental: true on this row to use it.",
+        )
+    if row.on == "linked_epics" and not connection:
+        here.error("on", "linked_epics are items of a tracker: the row needs to: {connection: …}.")
+    if row.on == "linked_epics" and row.what == "epics":
+        here.error("on", "With what: epics each epic is its own address; say on: subject.")
+    return row
+
+
+ROW_ID = Define("publish row", "publish row", NAME)
+ROW = Record(
+    "a publish row",
+    {
+        "id": Key(ROW_ID, "Its id; part of the key of what it writes.", required=True),
+        "to": Key(To(), "The place.", required=True),
+        "what": Key(Choice(("epics", "initiatives", "key_results", "objectives")), "What is shown."),
+        "on": Key(Choice(("linked_epics", "subject")), "The epics linked to it, or its own entry under external."),
+        "only": Key(SUBJECTS, "Which of them; the current timeframe's unless said."),
+        "when": Key(WHEN, "When it is sent."),
+        "mode": Key(Choice(("live", "dry_run")), "dry_run: shows what it would write and sends nothing."),
+        "template": Key(Text("a template"), "The text, with {name} placeholders."),
+        "experimental": Key(Flag(), "Allow a place that was never tried on a live account."),
+    },
+    _row,
+)
+PUBLISH = ListOf(ROW, single=False)

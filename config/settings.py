@@ -1,0 +1,122 @@
+"""Settings of the process, from environment variables that start with KEYRAIL_.
+
+A plain function and a frozen dataclass: importing pydantic-settings takes longer than a reading command may.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.shapes import nearest
+from domain.errors import ConfigError, Problem
+from domain.workspace import Secret
+
+PREFIX = "KEYRAIL_"
+VARIABLES = {
+    "KEYRAIL_WORKSPACE": "Path of the workspace file; default ./keyrail.yaml.",
+    "KEYRAIL_DATABASE_URL": "sqlite:///PATH or postgresql://…; default .keyrail/keyrail.db beside the workspace file.",
+    "KEYRAIL_SECRET_KEY": "Key that issued tokens are encrypted with; needed by OAuth connections.",
+    "KEYRAIL_HOST": "Address that serve listens on; default 127.0.0.1.",
+    "KEYRAIL_PORT": "Port that serve listens on; default 8080.",
+    "KEYRAIL_PUBLIC_URL": "Address under which people reach the dashboard; links in published texts start with it.",
+    "KEYRAIL_AUTH": "token (default) or none; none listens on loopback only.",
+    "KEYRAIL_PROXY_HEADER": "Name of the header in which a trusted proxy gives the user.",
+    "KEYRAIL_LOG_LEVEL": "debug, info (default), warning or error.",
+    "KEYRAIL_LOG_FORMAT": "json, console or auto (default): console on a terminal, else json.",
+}
+"""Every variable and what it is for; any other that starts with KEYRAIL_ is warned of."""
+
+OTHERS = frozenset({"KEYRAIL_SHARED", "KEYRAIL_WRITE_GOLDEN"})
+"""Variables of the test suite."""
+
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("json", "console", "auto")
+AUTHS = ("token", "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the process was started with. `public_url` has no slash at its end; `warnings` are for the log."""
+
+    workspace: Path
+    database_url: str
+    secret_key: Secret
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str | None = None
+    auth: str = "token"
+    proxy_header: str | None = None
+    log_level: str = "info"
+    log_format: str = "auto"
+    warnings: tuple[str, ...] = ()
+
+
+def read(environ: Mapping[str, str], workspace: Path | None = None) -> Settings:
+    """Return the settings; `workspace` is the path given on the command line, which wins.
+
+    Raises ConfigError with all wrong variables at once. An empty variable counts as not set.
+    """
+    stated = {name: value for name in VARIABLES if (value := environ.get(name, "").strip())}
+    problems: list[Problem] = []
+    path = workspace or Path(stated.get("KEYRAIL_WORKSPACE", "keyrail.yaml"))
+    settings = Settings(
+        workspace=path,
+        database_url=stated.get("KEYRAIL_DATABASE_URL") or default_database_url(path),
+        secret_key=Secret("env:KEYRAIL_SECRET_KEY", stated.get("KEYRAIL_SECRET_KEY")),
+        host=stated.get("KEYRAIL_HOST", "127.0.0.1"),
+        port=_port(stated.get("KEYRAIL_PORT", "8080"), problems),
+        public_url=_public(stated.get("KEYRAIL_PUBLIC_URL"), problems),
+        auth=_word("KEYRAIL_AUTH", stated.get("KEYRAIL_AUTH", "token"), AUTHS, problems),
+        proxy_header=stated.get("KEYRAIL_PROXY_HEADER"),
+        log_level=_word("KEYRAIL_LOG_LEVEL", stated.get("KEYRAIL_LOG_LEVEL", "info"), LEVELS, problems),
+        log_format=_word("KEYRAIL_LOG_FORMAT", stated.get("KEYRAIL_LOG_FORMAT", "auto"), FORMATS, problems),
+        warnings=tuple(unknown(environ)),
+    )
+    if problems:
+        raise ConfigError(f"{len(problems)} environment variable(s) are wrong.", tuple(problems))
+    return settings
+
+
+def default_database_url(workspace: Path) -> str:
+    """Return the address of the SQLite file under .keyrail/ beside the workspace file."""
+    return f"sqlite:///{os.path.join(workspace.resolve().parent, '.keyrail', 'keyrail.db')}"
+
+
+def unknown(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each KEYRAIL_ variable that nothing reads, with the name that may be meant."""
+    sentences = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in VARIABLES and name not in OTHERS:
+            close = nearest(name, VARIABLES)
+            hint = f" Did you mean {close}?" if close else ""
+            sentences.append(f"The environment variable {name} is not one that Keyrail reads.{hint}")
+    return sentences
+
+
+def _port(text: str, problems: list[Problem]) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= 65_535:
+        return int(text)
+    problems.append(_problem("KEYRAIL_PORT", f"Expected a port, 0 to 65535, found '{text[:20]}'."))
+    return 0
+
+
+def _public(text: str | None, problems: list[Problem]) -> str | None:
+    if text is None or text.startswith(("https://", "http://")):
+        return text.rstrip("/") if text else None
+    problems.append(_problem("KEYRAIL_PUBLIC_URL", "Expected an address like https://keyrail.example.com."))
+    return None
+
+
+def _word(name: str, text: str, words: tuple[str, ...], problems: list[Problem]) -> str:
+    word = text.lower()
+    if word not in words:
+        message = f"Expected one of {', '.join(words)}, found '{text[:20]}'."
+        problems.append(_problem(name, message, nearest(word, words)))
+    return word
+
+
+def _problem(name: str, message: str, close: str | None = None) -> Problem:
+    return Problem(file="environment", line=0, key=name, message=message, nearest=close)

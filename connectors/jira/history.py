@@ -1,0 +1,131 @@
+"""The past of issues: changelogs in bulk on Cloud, embedded ones on Data Center, read to their end.
+
+Pages hold whole issues only; what a change means is told by `parse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+
+from connectors.base import Json, Page, Reading
+from connectors.http import Client
+from connectors.jira import queries
+from connectors.jira.site import LANES, MAX_PAGES, Site, as_object, find, numbered, objects, site_of
+from connectors.lanes import each, side_by_side
+from domain.errors import NotFoundError, RejectedError, VendorUnavailableError
+from domain.workspace import Connection
+
+HISTORY_LANES = 4
+_HISTORY_FIELDS = (
+    "status", "resolution", "estimate", "parent", "IssueParentAssociation", "epic_link", "issuetype", "project", "Key",
+    "sprint", "labels",
+)  # fmt: skip
+
+
+async def history(client: Client, connection: Connection, reading: Reading, ids: Sequence[str]) -> AsyncIterator[Page]:
+    """Yield the past of the given items, whole issues only: a changelog that Jira cuts is read to its end."""
+    site = site_of(client, connection, reading)
+    size = queries.BULK if site.server else queries.HISTORY_BULK
+
+    async def work(asked: list[str]) -> list[Page]:
+        return [await (_server_history if site.server else _cloud_history)(client, site, asked)]
+
+    groups = [list(ids[at : at + size]) for at in range(0, len(ids), size)]
+    lanes = LANES if site.server else HISTORY_LANES
+    async with aclosing(numbered(side_by_side(each(groups), work, lanes), "history")) as pages:
+        async for page in pages:
+            yield page
+
+
+async def _cloud_history(client: Client, site: Site, asked: list[str]) -> Page:
+    """Read the changelogs of up to a thousand issues; issues without a change get an empty one."""
+    fields = () if client.notes.get("all history fields") else _history_fields(site)
+    logs: dict[str, list[Json]] = {id: [] for id in asked}
+    token: str | None = None
+    used: set[str] = set()
+    for _ in range(MAX_PAGES):
+        try:
+            answer, told = await client.read(queries.bulk_changelog(asked, fields, token))
+        except RejectedError as error:
+            if error.status != 400 or not fields:
+                raise
+            client.notes["all history fields"] = True
+            return await _cloud_history(client, site, asked)
+        page = as_object(client, told)
+        for log in objects(page, "issueChangeLogs"):
+            logs.setdefault(str(log.get("issueId")), []).extend(log.get("changeHistories") or [])
+        token = page.get("nextPageToken") or None
+        if not token:
+            break
+        if token in used:
+            raise VendorUnavailableError(
+                f"{client.name}: the tracker repeated a page token of POST /changelog/bulkfetch."
+            )
+        used.add(token)
+    body = orjson.dumps(
+        {"issueChangeLogs": [{"issueId": id, "changeHistories": entries} for id, entries in logs.items()]}
+    )
+    return Page(kind="history", stream="history", number=0, body=body, read_at=answer.sent_at, items=len(logs))
+
+
+def _history_fields(site: Site) -> tuple[str, ...]:
+    """Return the fields whose past is followed: at most ten, of which parents need three names."""
+    extra = site.roles.get("extra")
+    team = extra.get("team") if isinstance(extra, dict) else None
+    names = [str(site.roles.get(name) or "") if name in site.roles else name for name in _HISTORY_FIELDS]
+    roleless = {"estimate", "epic_link", "sprint"}
+    known = [name for name in [*names, str(team or "")] if name and name not in roleless]
+    return tuple(dict.fromkeys(known))[:10]
+
+
+async def _server_history(client: Client, site: Site, asked: list[str]) -> Page:
+    """Read embedded changelogs; where one is cut, the issue's own is walked and put in its place."""
+    jql = f"id in ({', '.join(asked)})"
+    try:
+        found = await find(
+            client, queries.server_search(jql, ["created"], len(asked), expand="changelog", validate=False)
+        )
+        issues, read_at, body = found.issues, found.answer.sent_at, found.answer.body
+    except RejectedError as error:
+        if error.status != 400:
+            raise
+        issues, read_at, body = [], client.now, b""
+    there = {str(issue["id"]) for issue in issues}
+    mended = False
+    for id in (id for id in asked if id not in there):
+        if (alone := await _alone(client, site, id)) is not None:
+            issues.append(alone)
+            mended = True
+    for issue in issues:
+        log = issue.get("changelog")
+        entries = log.get("histories") if isinstance(log, dict) else None
+        if not isinstance(log, dict) or not isinstance(entries, list) or int(log.get("total") or 0) > len(entries):
+            whole = await _walk(client, site, str(issue["id"]))
+            issue["changelog"] = {"startAt": 0, "maxResults": len(whole), "total": len(whole), "histories": whole}
+            mended = True
+    if mended or not body:
+        body = orjson.dumps({"issues": issues})
+    return Page(kind="history", stream="history", number=0, body=body, read_at=read_at, items=len(issues))
+
+
+async def _alone(client: Client, site: Site, id: str) -> dict[str, Any] | None:
+    try:
+        return as_object(client, await client.json(queries.issue_with_changelog(site.api, id)))
+    except NotFoundError:
+        return None
+
+
+async def _walk(client: Client, site: Site, id: str) -> list[Json]:
+    """Read one issue's changelog from its oldest entry to its last."""
+    entries: list[Json] = []
+    for _ in range(MAX_PAGES):
+        page = as_object(client, await client.json(queries.issue_changelog(site.api, id, len(entries))))
+        values = page.get("values") or page.get("histories") or []
+        entries.extend(values)
+        if not values or page.get("isLast") is True or len(entries) >= int(page.get("total") or 0):
+            break
+    return entries

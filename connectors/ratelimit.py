@@ -1,0 +1,194 @@
+"""Pure arithmetic on rate limits: what an answer's headers ask for, and when the next call may leave.
+
+No clock and no waiting in here: the time is an argument, and `connectors.http` does the sleeping.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+ALL, ENDPOINT, WRITES = "all", "endpoint", "writes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """What one answer says about the account's limits.
+
+    `limited`: this call was refused for its rate. `scope` says who has to slow down: ``all`` calls, the
+    ``endpoint``, or ``writes``. `until` is when the vendor lets us call again, None where it does not
+    say. `limit`, `remaining` and `reset` are of the account's window; `refill` is in calls a second.
+    """
+
+    limited: bool = False
+    scope: str = ALL
+    until: datetime | None = None
+    reason: str = ""
+    near: bool = False
+    limit: float | None = None
+    remaining: float | None = None
+    reset: datetime | None = None
+    refill: float | None = None
+
+
+QUIET = Signal()
+Reader = Callable[[int, Mapping[str, str], datetime], Signal]
+"""(status, lower-case headers, now) -> what they say"""
+
+
+def number(text: str | None) -> float | None:
+    """Read a header as a finite number of at least 0, None where it is none."""
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        return None
+    return value if value is not None and math.isfinite(value) and value >= 0 else None
+
+
+def instant(text: str | None) -> datetime | None:
+    """Read a moment: ISO 8601, epoch seconds or epoch milliseconds; None where it is none of them."""
+    if not text:
+        return None
+    seconds = number(text)
+    try:
+        if seconds is not None:
+            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """When `Retry-After` (seconds or an HTTP date) lets us call again (RFC 9110, section 10.2.3)."""
+    text = headers.get("retry-after")
+    if not text:
+        return None
+    seconds = number(text)
+    if seconds is not None:
+        return now + timedelta(seconds=min(seconds, 7 * 86_400))
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_JIRA_REASONS: tuple[tuple[str, str, str], ...] = (
+    ("per-issue-on-write", WRITES, "too many writes to one issue"),
+    ("burst", ENDPOINT, "too many calls to this endpoint in one second"),
+    ("quota", ALL, "the hourly quota of the account is used up"),
+    ("cost", ALL, "the calls cost more than the site allows"),
+    ("concurrent", ALL, "too many calls at once"),
+)
+
+
+def jira(status: int, headers: Mapping[str, str], now: datetime) -> Signal:
+    """Read Jira's headers: Cloud's three limits told apart by `RateLimit-Reason`, Data Center's token bucket.
+
+    Source: https://developer.atlassian.com/cloud/jira/platform/rate-limiting/ and, for Data Center,
+    https://confluence.atlassian.com/doc/_ratelimiting_httpheaders-992678779.html. `Beta-RateLimit*`
+    headers carry wrong values and are not read.
+    """
+    limited = status == 429
+    if not limited and "x-ratelimit-limit" not in headers and "x-ratelimit-nearlimit" not in headers:
+        return QUIET
+    scope, words, until = ALL, "", None
+    reset = instant(headers.get("x-ratelimit-reset"))
+    if limited:
+        reason = headers.get("ratelimit-reason", "").lower()
+        for part, scope_of, text in _JIRA_REASONS:
+            if part in reason:
+                scope, words = scope_of, text
+                break
+        asked = retry_after(headers, now)
+        until = max((moment for moment in (asked, reset) if moment), default=None) if scope == ALL else asked or reset
+    fill, interval = number(headers.get("x-ratelimit-fillrate")), number(headers.get("x-ratelimit-interval-seconds"))
+    return Signal(
+        limited=limited,
+        scope=scope,
+        until=until,
+        reason=words,
+        near=headers.get("x-ratelimit-nearlimit", "").lower() == "true",
+        limit=number(headers.get("x-ratelimit-limit")),
+        remaining=number(headers.get("x-ratelimit-remaining")),
+        reset=reset,
+        refill=fill / interval if fill and interval else None,
+    )
+
+
+def backoff(attempt: int, jitter: float) -> float:
+    """Seconds before attempt `attempt` + 1: 2 s doubling to at most 30 s, times `jitter` (0.7 to 1.3)."""
+    return min(30.0, 2.0 * 2.0 ** max(0, min(attempt - 1, 10))) * jitter
+
+
+class Gate:
+    """Hands out departure times so that at most `budget` (0…1) of the account's limit is used.
+
+    `rates` are the vendor's calls a second by method, each for one endpoint. An endpoint that was refused
+    goes on at half its pace and recovers by 2 % with each good answer. Times are epoch seconds.
+    """
+
+    def __init__(self, budget: float, rates: Mapping[str, float]) -> None:
+        self.budget = budget
+        self._ceilings = {method: max(0.1, rate * budget) for method, rate in rates.items()}
+        self._rates: dict[str, float] = {}
+        self._next: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
+        self._window: datetime | None = None
+        self._used = 0
+
+    def reserve(self, endpoint: str, now: float, *, write: bool = False) -> float:
+        """Return when a call to `endpoint` ("METHOD path") may leave, and count it as sent."""
+        rate = self._rate(endpoint)
+        start = max(now, self.blocked(endpoint, write=write))
+        due = max(self._next.get(endpoint, 0.0), start)
+        self._next[endpoint] = due + 1.0 / rate
+        self._used += 1
+        burst = self._ceiling(endpoint) / rate if rate == self._ceiling(endpoint) else 0.0
+        return max(start, due - burst)
+
+    def blocked(self, endpoint: str, *, write: bool = False) -> float:
+        """Until when calls to `endpoint` are held back by what answers have asked for since."""
+        pauses = self._pauses
+        if not pauses:
+            return 0.0
+        return max(pauses.get(ALL, 0.0), pauses.get(endpoint, 0.0), pauses.get(WRITES, 0.0) if write else 0.0)
+
+    def learn(self, endpoint: str, signal: Signal, now: datetime, *, wait: float = 0.0) -> None:
+        """Take in an answer's signal; `wait` (seconds) holds where a refusal does not say until when."""
+        if signal.limited:
+            until = max(signal.until or now, now).timestamp() if signal.until else now.timestamp() + wait
+            pause = endpoint if signal.scope == ENDPOINT else signal.scope
+            self._pauses[pause] = max(self._pauses.get(pause, 0.0), until)
+            if signal.scope != ALL:
+                self._slow(endpoint, 0.5)
+        elif signal.near:
+            self._slow(endpoint, 0.8)
+        elif endpoint in self._rates:
+            self._rates[endpoint] = min(self._ceiling(endpoint), self._rates[endpoint] * 1.02)
+        if signal.limit and signal.remaining is not None:
+            self._keep_within(endpoint, signal, now)
+
+    def _keep_within(self, endpoint: str, signal: Signal, now: datetime) -> None:
+        limit, remaining = signal.limit or 0.0, signal.remaining or 0.0
+        if signal.refill:
+            if remaining < limit * (1.0 - self.budget):
+                self._rates[endpoint] = max(0.1, signal.refill * self.budget)
+        elif signal.reset and signal.reset > now:
+            if signal.reset != self._window:
+                self._window, self._used = signal.reset, 1
+            if self._used >= limit * self.budget:
+                self._pauses[ALL] = max(self._pauses.get(ALL, 0.0), signal.reset.timestamp())
+
+    def _ceiling(self, endpoint: str) -> float:
+        return self._ceilings.get(endpoint.partition(" ")[0], 10.0)
+
+    def _rate(self, endpoint: str) -> float:
+        return self._rates.get(endpoint) or self._ceiling(endpoint)
+
+    def _slow(self, endpoint: str, factor: float) -> None:
+        self._rates[endpoint] = max(0.2, self._rate(endpoint) * factor)

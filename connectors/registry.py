@@ -1,0 +1,55 @@
+"""The connectors, listed by hand, and the one way to open a client for a connection.
+
+A new tracker is a folder, a line here, and a page in the docs; nothing is found by reflection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+
+from connectors import jira
+from connectors.base import Connector
+from connectors.http import Client, OnWait, Sleep, Transport, open_client
+from connectors.tokens import TokenStore
+from domain.errors import ConfigError
+from domain.workspace import Connection
+
+CONNECTORS: Mapping[str, Connector] = {jira.CONNECTOR.type: jira.CONNECTOR}
+
+
+def connector(type: str) -> Connector:
+    """Return the connector of a tracker; raise ConfigError that lists those there are."""
+    try:
+        return CONNECTORS[type]
+    except KeyError as missing:
+        raise ConfigError(f"There is no connector '{type}'. There are: {', '.join(sorted(CONNECTORS))}.") from missing
+
+
+def open_connection(
+    connection: Connection,
+    *,
+    store: TokenStore | None = None,
+    secret_key: str | None = None,
+    on_wait: OnWait | None = None,
+    transport: Transport | None = None,
+    sleep: Sleep = asyncio.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> AbstractAsyncContextManager[Client]:
+    """Open the client of a connection, with the credentials and the manners of its tracker.
+
+    `store` and `secret_key` (KEYRAIL_SECRET_KEY) are needed by OAuth connections only. Raises ConfigError
+    for a missing secret or an unknown tracker.
+    """
+    match connection.type:
+        case "jira":
+            access = jira.access(connection, store=store, secret_key=secret_key, now=now)
+            dialect = jira.DIALECT
+        case _:
+            connector(connection.type)
+            raise ConfigError(f"{connection.name}: connections of type '{connection.type}' cannot be opened.")
+    return open_client(
+        connection, access=access, dialect=dialect, on_wait=on_wait, transport=transport, sleep=sleep, now=now
+    )

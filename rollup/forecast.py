@@ -1,0 +1,268 @@
+"""When will it be done: daily completions to dates and a probability, trend of a metric to a date.
+
+The distribution is computed exactly by convolution, so there is no seed and no luck in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import ceil, isfinite
+from statistics import median
+from zoneinfo import ZoneInfo
+
+from domain.facts import Flow
+from domain.okr import CheckIn, Metric
+from domain.rules import ForecastPolicy
+from rollup.days import local_day
+from rollup.progress import Sized
+
+MIN_DONE = 10
+MIN_DAYS = 30
+MIN_STARTED = 7
+MIN_PROGRESS = 0.10
+MIN_CHECK_INS = 4
+PERCENTILES = (0.50, 0.85, 0.95)
+WEEKS = 12
+
+_UNIT = 64
+"""bits of a probability as a whole number"""
+_SLOT = 2 * _UNIT + 16
+"""bits between two probabilities of a distribution packed into one integer"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Dates by which it is done with 50, 85 and 95 %, and the probability of being done by the due date.
+
+    `indicative` marks a simple projection that health does not look at.
+    """
+
+    p50: date | None = None
+    p85: date | None = None
+    p95: date | None = None
+    probability: float | None = None
+    state: str = "insufficient_history"
+    indicative: bool = False
+    flags: tuple[str, ...] = ()
+
+
+NO_FORECAST = Forecast()
+
+
+def flow(settled: Sized) -> Flow:
+    """Read the flow of a subject from how its items count; what was done before its start is part of it."""
+    done: dict[date, int] = {}
+    remaining = 0
+    first: date | None = None
+    for e in settled.entries:
+        if e.reason not in (None, "done_before_start") or e.category == "canceled":
+            continue
+        fact = e.fact
+        for day in (fact.entered_on, fact.completed_on if e.category == "done" else None):
+            if day is not None and (first is None or day < first):
+                first = day
+        if e.category == "done":
+            if fact.completed_on is not None:
+                done[fact.completed_on] = done.get(fact.completed_on, 0) + fact.count
+        elif e.reason is None:
+            remaining += fact.count
+    return Flow(done=done, remaining=remaining, first=first)
+
+
+def outlook(
+    flow: Flow,
+    *,
+    progress: float | None,
+    start: date | None,
+    due: date | None,
+    today: date,
+    policy: ForecastPolicy,
+) -> Forecast:
+    """Return the forecast of a subject from its flow, within the guards of semantics section 6.
+
+    `today` is the day of the snapshot: it is not in the history, and day 1 is the day after it.
+    """
+    days = history(flow, today, policy.window)
+    known = (today - flow.first).days if flow.first is not None and flow.first < today else 0
+    if progress is None or round(progress, 9) >= 1 or flow.remaining <= 0:
+        return NO_FORECAST
+    young = start is not None and (today - start).days < MIN_STARTED
+    if round(progress, 9) <= MIN_PROGRESS or young or sum(flow.done.values()) < MIN_DONE or known < MIN_DAYS:
+        return _indicative(days, flow.remaining, today)
+    if not any(days):
+        return Forecast(state="no_finish_date")
+    sample, flags = without_imports(days, policy.bulk_days)
+    until = (due - today).days if due is not None else None
+    found, q = finish(sample, flow.remaining, max_days=policy.max_days, until=until)
+    p50, p85, p95 = (today + timedelta(days=n) if n is not None else None for n in found)
+    state = "ok" if p50 is not None else "no_finish_date"
+    return Forecast(p50=p50, p85=p85, p95=p95, probability=q, state=state, flags=flags)
+
+
+def history(flow: Flow, today: date, window: int) -> list[int]:
+    """Return completions of each of the last closed local days, oldest first, zero days included."""
+    if flow.first is None:
+        return []
+    length = min(window, max((today - flow.first).days, 0))
+    return [flow.done.get(today - timedelta(days=n), 0) for n in range(length, 0, -1)]
+
+
+def percentile(values: Sequence[int], p: int) -> int:
+    """Return the nearest-rank percentile: the ceil(p x n / 100)-th smallest."""
+    return sorted(values)[max(-(-p * len(values) // 100), 1) - 1]
+
+
+def without_imports(days: Sequence[int], bulk_days: str) -> tuple[list[int], tuple[str, ...]]:
+    """Flag days with more than three times the 95th percentile of the non-zero days; drop them if so wished."""
+    active = [n for n in days if n > 0]
+    if len(active) < 20:
+        return list(days), ()
+    limit = 3 * percentile(active, 95)
+    if not any(n > limit for n in active):
+        return list(days), ()
+    return [n for n in days if n <= limit] if bulk_days == "exclude" else list(days), ("import_artefact",)
+
+
+def finish(
+    sample: Sequence[int], remaining: int, *, max_days: int = 730, until: int | None = None
+) -> tuple[tuple[int | None, ...], float | None]:
+    """Return the days by which `remaining` items are done with 50, 85 and 95 %, and the probability by day `until`.
+
+    Each day is one of `sample`, drawn with replacement. None means not within `max_days`. The
+    distribution of the sum is packed into one integer, so that a convolution is one multiplication.
+    """
+    powers = [_pack(sample, remaining)]
+    while 1 << len(powers) <= max_days:
+        powers.append(_times(powers[-1], powers[-1], remaining))
+    days = tuple(_first_day(powers, remaining, p, max_days) for p in PERCENTILES)
+    q = None
+    if until is not None:
+        q = _done_by(powers, remaining, min(until, max_days)) if until > 0 else 0.0
+    return days, q
+
+
+def how_many(sample: Sequence[int], days: int, confidence: float) -> int:
+    """Return the largest number of items that is reached within `days` with at least this confidence."""
+    top = max(sample, default=0) * days
+    powers = [_pack(sample, top + 1)]
+    while 1 << len(powers) <= days:
+        powers.append(_times(powers[-1], powers[-1], top + 1))
+    whole = _power(powers, days, top + 1)
+    mask = (1 << _SLOT) - 1
+    reached = 0.0
+    for n in range(top, 0, -1):
+        reached += ((whole >> (n * _SLOT)) & mask) / (1 << _UNIT)
+        if round(reached, 9) >= confidence:
+            return n
+    return 0
+
+
+def _pack(sample: Sequence[int], slots: int) -> int:
+    """Probabilities of 0, 1, 2 … items a day, each a whole number of 2^-64, in slots of one integer."""
+    packed = 0
+    for n in sorted(set(sample)):
+        if n < slots:
+            packed |= ((sample.count(n) << _UNIT) // len(sample)) << (n * _SLOT)
+    return packed
+
+
+def _times(a: int, b: int, slots: int) -> int:
+    """Distribution of the sum of two, cut off at `slots`; rounded down to 2^-64 per slot."""
+    low = (1 << (_SLOT - _UNIT)) - 1
+    mask = low * (((1 << (_SLOT * slots)) - 1) // ((1 << _SLOT) - 1))
+    return ((a * b) >> _UNIT) & mask
+
+
+def _power(powers: Sequence[int], days: int, slots: int) -> int:
+    whole = 1 << _UNIT
+    for n, power in enumerate(powers):
+        if days >> n & 1:
+            whole = _times(whole, power, slots)
+    return whole
+
+
+def _mass(packed: int) -> float:
+    """Sum of all slots: the probability of having done less than what is needed."""
+    return (packed % ((1 << _SLOT) - 1)) / (1 << _UNIT)
+
+
+def _done_by(powers: Sequence[int], slots: int, days: int) -> float:
+    return min(max(round(1 - _mass(_power(powers, days, slots)), 9), 0.0), 1.0)
+
+
+def _first_day(powers: Sequence[int], slots: int, p: float, max_days: int) -> int | None:
+    """Lift through the powers of two to the last day on which it is less likely than p."""
+    day, whole = 0, 1 << _UNIT
+    for n in range(len(powers) - 1, -1, -1):
+        further = _times(whole, powers[n], slots)
+        if round(1 - _mass(further), 9) < p:
+            day, whole = day + (1 << n), further
+    return day + 1 if day + 1 <= max_days else None
+
+
+def _indicative(days: Sequence[int], remaining: int, today: date) -> Forecast:
+    """The projection for a short history: weeks back from its end, the newest heaviest."""
+    weeks = full_weeks(days)
+    estimate, slow, _ = project(weeks, remaining)
+    if estimate is None:
+        return NO_FORECAST
+    return Forecast(
+        p50=today + timedelta(days=estimate),
+        p85=today + timedelta(days=slow) if slow is not None else None,
+        indicative=True,
+    )
+
+
+def full_weeks(days: Sequence[int]) -> list[int]:
+    """Return the sums of the full blocks of seven days counted back from the end, at most 12, oldest first."""
+    count = min(len(days) // 7, WEEKS)
+    return [sum(days[len(days) - 7 * n : len(days) - 7 * (n - 1)]) for n in range(count, 0, -1)]
+
+
+def project(weeks: Sequence[int], remaining: int) -> tuple[int | None, int | None, int | None]:
+    """Return days to finish by the weighted mean week and by the 20th and 80th percentile week."""
+    if not any(weeks):
+        return None, None, None
+    weighted = sum(w * n for n, w in enumerate(weeks, start=1))
+    paces = (weighted / sum(range(1, len(weeks) + 1)), percentile(weeks, 20), percentile(weeks, 80))
+    estimate, slow, fast = (ceil(round(7 * remaining / pace, 9)) if pace > 0 else None for pace in paces)
+    return estimate, slow, fast
+
+
+def trend(points: Sequence[tuple[int, float]]) -> tuple[float, float] | None:
+    """Return slope and intercept by Theil-Sen: medians over pairs with different x; None without such a pair."""
+    slopes = [(y1 - y0) / (x1 - x0) for n, (x0, y0) in enumerate(points) for x1, y1 in points[n + 1 :] if x1 != x0]
+    if not slopes:
+        return None
+    slope = median(slopes)
+    return slope, median(y - slope * x for x, y in points)
+
+
+def metric_outlook(metric: Metric, check_ins: Iterable[CheckIn], *, zone: ZoneInfo, value: float | None) -> Forecast:
+    """Return the day on which the trend of the check-ins crosses the target, as `p50`.
+
+    `value` is the score so far: what is reached needs no forecast.
+    """
+    latest: dict[object, CheckIn] = {}
+    for c in sorted(check_ins, key=lambda c: (c.as_of, c.recorded_at)):
+        if isfinite(c.value):
+            latest[c.as_of] = c
+    known = list(latest.values())
+    target = metric.target
+    if metric.kind not in ("number", "at_least", "at_most") or target is None or len(known) < MIN_CHECK_INS:
+        return NO_FORECAST
+    if value is None or round(value, 9) >= 1:
+        return NO_FORECAST
+    origin = local_day(known[0].as_of, zone)
+    line = trend([((local_day(c.as_of, zone) - origin).days, c.value) for c in known])
+    if line is None:
+        return NO_FORECAST
+    slope, intercept = line
+    if slope * (target - known[-1].value) <= 0:
+        return Forecast(state="no_finish_date")
+    crossing = ceil(round((target - intercept) / slope, 9))
+    if crossing > (date.max - origin).days:
+        return Forecast(state="no_finish_date")
+    return Forecast(p50=origin + timedelta(days=crossing), state="ok")

@@ -1,0 +1,99 @@
+"""Everything in scope, from nothing: the present first, then the past; resumable at any point.
+
+What an interrupted run has stored is known by the time of its reads, so there is no position to lose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from storage import checkpoints
+from storage import items as store
+from sync.census import Verdict, judge
+from sync.context import Context, Live
+from sync.ingest import drain, receive
+from sync.poll import COMPLETE, WATERMARK, Pulled, pull_history, run_id
+
+STATE = "backfill"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What this run has stored already, for the connector to skip."""
+
+    context: Context
+    connection: str
+    started_at: datetime
+
+    async def missing(self, ids: Sequence[str]) -> list[str]:
+        """Return those of `ids` that this run has not read yet, in order."""
+        async with self.context.store.read() as tx:
+            known = await store.read_since(tx, self.connection, ids, self.started_at)
+        self.context.watcher.advance(self.connection, len(known))
+        return [id_ for id_ in ids if id_ not in known]
+
+
+async def begin(context: Context, source: Live, *, restart: bool) -> datetime:
+    """Return when the running backfill began: now for a new one, the stored instant for an interrupted one."""
+    async with context.store.write() as tx:
+        state = await checkpoints.load(tx, source.name, STATE)
+        if state is not None and state.get("finished_at") is None and not restart:
+            if state.get("digest") == source.reading.digest:
+                return datetime.fromisoformat(state["started_at"])
+        started_at = context.now()
+        await checkpoints.save(tx, source.name, STATE, {"started_at": started_at, "digest": source.reading.digest})
+    return started_at
+
+
+async def pull_present(context: Context, source: Live, *, restart: bool = False) -> Pulled:
+    """Read every item in scope as it is now, and find out what became of those that are no longer listed."""
+    started_at = await begin(context, source, restart=restart)
+    pulled = Pulled(connection=source.name, started_at=started_at)
+    pulled.expected = await source.connector.count(source.client, source.connection, source.reading)
+    context.watcher.stage(source.name, "issues", pulled.expected)
+    pulled.ingested.add(await drain(context, source))
+    run = run_id()
+    resume = Stored(context, source.name, started_at)
+    async for page in source.connector.backfill(source.client, source.connection, source.reading, resume):
+        pulled.ingested.add(await receive(context, source, page, run))
+        context.watcher.advance(source.name, page.items)
+    context.watcher.done(source.name)
+    await settle_absent(context, source, pulled)
+    async with context.store.write() as tx:
+        await checkpoints.save(tx, source.name, WATERMARK, first_watermark(source, started_at))
+        await checkpoints.save(tx, source.name, COMPLETE, started_at)
+    return pulled
+
+
+async def settle_absent(context: Context, source: Live, pulled: Pulled) -> None:
+    """Judge the stored items that a complete listing did not have: deleted, moved or no longer visible."""
+    async with context.store.read() as tx:
+        absent = await store.not_read_since(tx, source.name, pulled.started_at)
+    for verdict in await judge(context, source, absent, repair=pulled.ingested):
+        pulled.deleted += verdict.state == Verdict.DELETED
+        pulled.moved += verdict.state == Verdict.MOVED
+        pulled.inaccessible += verdict.state == Verdict.INACCESSIBLE
+
+
+async def pull_past(context: Context, source: Live, pulled: Pulled, since: datetime | None) -> None:
+    """Read the history of what was read."""
+    await pull_history(context, source, pulled, since)
+
+
+async def finish(context: Context, source: Live, pulled: Pulled) -> None:
+    """Note that the backfill is done: the next one starts anew."""
+    async with context.store.write() as tx:
+        done = {"started_at": pulled.started_at, "finished_at": context.now(), "digest": source.reading.digest}
+        await checkpoints.save(tx, source.name, STATE, done)
+
+
+def first_watermark(source: Live, started_at: datetime) -> dict[str, int | str]:
+    """Return where the first incremental pull begins: when the backfill did, by the earlier of the two clocks."""
+    ours = int((started_at - timedelta(minutes=5)).timestamp() * 1000)
+    theirs = source.reading.facts.get("read_ms")
+    return {
+        "updated_ms": min(ours, theirs) if isinstance(theirs, int) else ours,
+        "day": started_at.astimezone(UTC).date().isoformat(),
+    }

@@ -1,0 +1,147 @@
+"""Ids against the store: what the tracker has and we lack, what we have and the tracker does not list, and why.
+
+Nothing is taken out of the numbers on the word of a listing alone: each absent item is read directly first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from domain.work import ItemRef
+from storage import checkpoints
+from storage import items as store
+from sync.context import Context, Live
+from sync.ingest import Ingested, moved, receive
+from sync.poll import fetch, run_id
+
+STATE = "census"
+SIDE_BY_SIDE = 8
+
+
+class Verdict(StrEnum):
+    """What a direct read of an absent item found."""
+
+    PRESENT = "present"
+    MOVED = "moved"
+    DELETED = "deleted"
+    INACCESSIBLE = "inaccessible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """An item that the listing did not have, and why."""
+
+    ref: ItemRef
+    key: str
+    title: str
+    state: Verdict
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Census:
+    """The difference between a tracker and the store; `ingested` is what a repair changed."""
+
+    connection: str
+    listed: int = 0
+    stored: int = 0
+    missing: list[str] = field(default_factory=list)
+    absent: list[Judged] = field(default_factory=list)
+    repaired: int = 0
+    ingested: Ingested = field(default_factory=Ingested)
+
+    def document(self) -> dict[str, object]:
+        """Return the census as the command prints it."""
+
+        def of(state: Verdict) -> list[dict[str, object]]:
+            return [
+                {"id": one.ref.id, "key": one.key, "title": one.title, "detail": one.detail}
+                for one in self.absent
+                if one.state is state
+            ]
+
+        found = {state.value: of(state) for state in (Verdict.DELETED, Verdict.MOVED, Verdict.INACCESSIBLE)}
+        return {
+            "connection": self.connection,
+            "items": self.stored,
+            "listed": self.listed,
+            "missing": len(self.missing),
+            "repaired": self.repaired,
+            **{name: len(rows) for name, rows in found.items()},
+            "missing_ids": self.missing,
+            "gone": found,
+        }
+
+
+async def take(context: Context, source: Live, *, repair: bool) -> Census:
+    """List every id in scope and compare; with `repair` read what is missing and mark what is gone."""
+    found = Census(connection=source.name)
+    context.watcher.stage(source.name, "census", None)
+    async with context.store.write() as tx:
+        await store.start_census(tx, source.name)
+    async for ids in source.connector.ids(source.client, source.connection, source.reading):
+        async with context.store.write() as tx:
+            await store.add_census(tx, source.name, ids)
+        found.listed += len(ids)
+        context.watcher.advance(source.name, len(ids))
+    async with context.store.read() as tx:
+        found.missing, absent = await store.census_gaps(tx, source.name)
+        found.stored = (await store.counts(tx)).get(source.name, 0)
+    found.absent = await judge(context, source, absent, repair=found.ingested if repair else None)
+    if repair and found.missing:
+        unanswered = await fetch(context, source, found.missing, found.ingested)
+        found.repaired = len(found.missing) - len(unanswered) + len(found.absent)
+    context.watcher.done(source.name)
+    async with context.store.write() as tx:
+        await store.start_census(tx, source.name)
+        await checkpoints.save(tx, source.name, STATE, summary(context, found))
+    return found
+
+
+async def judge(context: Context, source: Live, ids: list[str], *, repair: Ingested | None) -> list[Judged]:
+    """Read absent items one by one, several side by side; with `repair` write what became of them."""
+    limit = asyncio.Semaphore(SIDE_BY_SIDE)
+    run = run_id()
+
+    async def one(id_: str) -> Judged:
+        async with limit:
+            located = await source.connector.locate(source.client, source.connection, source.reading, id_)
+        async with context.store.read() as tx:
+            known = (await store.versions(tx, source.name, [id_]))[id_]
+        state = Verdict(located.state)
+        if repair is not None:
+            if located.page is not None:
+                repair.add(await receive(context, source, located.page, f"{run}/{id_}"))
+            elif state in (Verdict.DELETED, Verdict.INACCESSIBLE):
+                await bury(context, known, state, repair)
+        return Judged(
+            ref=known.item.ref, key=known.item.key, title=known.item.title, state=state, detail=located.detail
+        )
+
+    return list(await asyncio.gather(*(one(id_) for id_ in ids)))
+
+
+async def bury(context: Context, known: store.Stored, state: Verdict, done: Ingested) -> None:
+    """Put a tombstone on an item; access lost earlier keeps its first day, which the grace period counts from."""
+    if state is Verdict.INACCESSIBLE and known.item.inaccessible:
+        return
+    async with context.store.write() as tx:
+        await moved(tx, [(known.item.connection, known.item.id)], done)
+        if state is Verdict.DELETED:
+            await store.mark(tx, known, deleted_at=context.now())
+        else:
+            await store.mark(tx, known, inaccessible_on=context.today)
+
+
+def summary(context: Context, found: Census) -> dict[str, object]:
+    """Return what is kept of a census."""
+    return {
+        "at": context.now(),
+        "listed": found.listed,
+        "stored": found.stored,
+        "missing": len(found.missing),
+        "absent": len(found.absent),
+        "repaired": found.repaired,
+    }

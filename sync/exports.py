@@ -1,0 +1,195 @@
+"""Everything out, a record at a time, in the shapes that scripts rely on.
+
+Order is fixed (connection, id), so that two exports of one state are the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from domain.facts import Progress
+from domain.work import Level, Link, WorkItem
+from rollup import progress as sums
+from rollup.views import epic_verdict
+from storage import items as store
+from storage import links as link_store
+from storage import okrs, rollups
+from sync.answers import report
+from sync.context import Context
+from sync.refresh import measure_of
+
+Doc = dict[str, Any]  # Any: a JSON document
+
+KINDS = ("items", "epics", "initiatives", "key-results", "history", "check-ins", "links")
+
+
+def item_document(item: WorkItem, links: Sequence[Link], dimensions: Mapping[str, object]) -> Doc:
+    """Return an item as `export items` and `parse` print it."""
+    return {
+        "connection": item.connection,
+        "tracker": item.tracker,
+        "id": item.id,
+        "key": item.key,
+        "url": item.url,
+        "title": item.title,
+        "type": item.type,
+        "level": item.level.value,
+        "status": item.status,
+        "category": item.category.value,
+        "stage": item.stage,
+        "resolution": item.resolution,
+        "estimate": item.estimate,
+        "parent_id": item.parent_id,
+        "parent_key": item.parent_key,
+        "containers": list(item.containers),
+        "project": item.project,
+        "labels": list(item.labels),
+        "assignees": list(item.assignees),
+        "team": item.team,
+        "sprint": item.sprint,
+        "milestone": item.milestone,
+        "created_at": item.created_at,
+        "updated_at": item.updated_at,
+        "started_at": item.started_at,
+        "completed_at": item.completed_at,
+        "canceled_at": item.canceled_at,
+        "start_date": item.start_date,
+        "due_date": item.due_date,
+        "archived": item.archived,
+        "deleted": item.deleted,
+        "inaccessible": item.inaccessible,
+        "flags": list(item.flags),
+        "fields": dict(item.fields),
+        "dimensions": dict(dimensions),
+        "links": [
+            {"initiative": link.initiative, "rule": link.rule, "inherited_from": link.inherited_from} for link in links
+        ],
+    }
+
+
+async def records(context: Context, what: str) -> AsyncIterator[Doc]:
+    """Yield the records of one kind, or of all kinds with their kind in front."""
+    if what != "all":
+        async for record in SOURCES[what](context):
+            yield record
+        return
+    for kind in KINDS:
+        async for record in SOURCES[kind](context):
+            yield {"kind": kind, **record}
+
+
+async def items(context: Context) -> AsyncIterator[Doc]:
+    """Yield every item, tombstones too."""
+    async with context.store.read() as tx:
+        links = await link_store.load_scopes(tx)
+        async for chunk in store.stream(tx):
+            for row in chunk:
+                yield item_document(row.item, links.get(row.scope, ()), row.dimensions)
+
+
+async def links(context: Context) -> AsyncIterator[Doc]:
+    """Yield every link of every item."""
+    async for record in items(context):
+        for link in record["links"]:
+            yield {"connection": record["connection"], "id": record["id"], "key": record["key"], **link}
+
+
+async def epics(context: Context) -> AsyncIterator[Doc]:
+    """Yield every epic with its own delivery over its leaf items."""
+    async with context.store.read() as tx:
+        policies = context.workspace.policies
+        found = await rollups.facts(tx, None, measure=measure_of(policies))
+        progress = sums.epics(found, policies, today=context.today)
+        async for chunk in store.stream(tx):
+            for row in chunk:
+                item = row.item
+                if item.level is Level.EPIC and not item.deleted:
+                    own = progress.get((item.connection, item.id)) or sums.lone(item.category.value)
+                    yield epic_document(context, item, own)
+
+
+def epic_document(context: Context, item: WorkItem, own: Progress) -> Doc:
+    """Return an epic as `export epics` prints it."""
+    verdict = epic_verdict(
+        item.key,
+        own,
+        start=item.start_date,
+        due=item.due_date,
+        now=context.now(),
+        zone=context.zone,
+        policies=context.workspace.policies,
+    )
+    return {
+        "connection": item.connection,
+        "id": item.id,
+        "key": item.key,
+        "title": item.title,
+        "category": item.category.value,
+        "counts": dict(own.counts),
+        "size_total": own.size_total,
+        "size_done": own.size_done,
+        "points_total": own.points_total,
+        "points_done": own.points_done,
+        "unestimated": own.unestimated,
+        "progress": own.value,
+        "state": own.state,
+        "health": verdict.health.value,
+    }
+
+
+async def initiatives(context: Context) -> AsyncIterator[Doc]:
+    """Yield every initiative as `show` has it."""
+    async with context.store.read() as tx:
+        for entry in (await report(tx, context, timeframe="all", now=context.now()))["initiatives"]:
+            yield entry
+
+
+async def key_results(context: Context) -> AsyncIterator[Doc]:
+    """Yield every key result as `show` has it."""
+    async with context.store.read() as tx:
+        for entry in (await report(tx, context, timeframe="all", now=context.now()))["key_results"]:
+            yield entry
+
+
+async def history(context: Context) -> AsyncIterator[Doc]:
+    """Yield every known change of every item."""
+    async with context.store.read() as tx:
+        async for chunk in store.all_transitions(tx):
+            for entry in chunk:
+                yield {
+                    "connection": entry.connection,
+                    "item_id": entry.item_id,
+                    "id": entry.id,
+                    "at": entry.at,
+                    "field": entry.field,
+                    "before": entry.before,
+                    "after": entry.after,
+                    "before_id": entry.before_id,
+                    "after_id": entry.after_id,
+                }
+
+
+async def check_ins(context: Context) -> AsyncIterator[Doc]:
+    """Yield every check-in."""
+    async with context.store.read() as tx:
+        for entry in await okrs.all_check_ins(tx):
+            yield {
+                "key_result": entry.key_result,
+                "as_of": entry.as_of,
+                "value": entry.value,
+                "note": entry.note,
+                "by": entry.by,
+                "recorded_at": entry.recorded_at,
+            }
+
+
+SOURCES = {
+    "items": items,
+    "epics": epics,
+    "initiatives": initiatives,
+    "key-results": key_results,
+    "history": history,
+    "check-ins": check_ins,
+    "links": links,
+}

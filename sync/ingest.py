@@ -1,0 +1,345 @@
+"""Inbox to items: a stored page is parsed, settled by the operator's rules, and written where it is newer.
+
+No network in here. A page that cannot be read is parked with its reason and holds up nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import orjson
+
+from connectors.base import Page, Parsed
+from domain.errors import PayloadError
+from domain.work import Category, Delete, Refetch, Transition, Upsert, WorkItem
+from storage import inbox
+from storage import items as store
+from storage import links as link_store
+from storage.engine import Transaction
+from storage.items import Stored
+from storage.links import Ref
+from sync.context import Context, Source
+from sync.mapping import Own, dates
+
+
+@dataclass(slots=True)
+class Ingested:
+    """What a page changed: `moved` are items whose facts differ, `initiatives` those that counted them before."""
+
+    items: int = 0
+    moved: set[Ref] = field(default_factory=set)
+    initiatives: set[str] = field(default_factory=set)
+    refetch: set[str] = field(default_factory=set)
+    parked: int = 0
+
+    def add(self, other: Ingested) -> None:
+        """Take in what another page changed."""
+        self.items += other.items
+        self.moved |= other.moved
+        self.initiatives |= other.initiatives
+        self.refetch |= other.refetch
+        self.parked += other.parked
+
+
+async def put(tx: Transaction, source: Source, page: Page, run: str) -> int | None:
+    """Store a page as received; its id is run + stream + number. Return None where it was known."""
+    return await inbox.put(
+        tx,
+        connection=source.name,
+        delivery_id=f"{run}/{page.stream}/{page.number}",
+        kind=page.kind,
+        packed=inbox.pack(page.body),
+        read_at=page.read_at,
+        items=page.items,
+    )
+
+
+async def receive(context: Context, source: Source, page: Page, run: str) -> Ingested:
+    """Store a page (first transaction), then read it into the items (second)."""
+    async with context.store.write() as tx:
+        delivery = await put(tx, source, page, run)
+    if delivery is None:
+        return Ingested()
+    return await ingest(context, source, delivery, page.kind, page.body, page.read_at)
+
+
+async def drain(context: Context, source: Source) -> Ingested:
+    """Read what an interrupted run stored and did not get to."""
+    total = Ingested()
+    while True:
+        async with context.store.read() as tx:
+            waiting = await inbox.waiting(tx, source.name)
+        if not waiting:
+            return total
+        for row in waiting:
+            total.add(await ingest_packed(context, source, row))
+
+
+async def ingest_packed(context: Context, source: Source, row: inbox.Received) -> Ingested:
+    """Read one stored delivery."""
+    try:
+        body = inbox.unpack(row.body)
+    except PayloadError as error:
+        return await park(context, row.id, str(error))
+    return await ingest(context, source, row.id, row.kind, body, row.read_at, event=row.event)
+
+
+async def ingest(
+    context: Context, source: Source, delivery: int, kind: str, body: bytes, read_at: datetime, event: str | None = None
+) -> Ingested:
+    """Parse a delivery and write what it says; park what cannot be read, and that alone."""
+    try:
+        parsed = read(source, kind, body, event)
+        if context.mapper.uses_raw and kind == "items":
+            parsed = replace(parsed, raw=payloads(source, body))
+    except PayloadError as error:
+        return await ingest_apart(context, source, delivery, kind, body, read_at, error)
+    async with context.store.write() as tx:
+        done = await write(tx, context, source.name, parsed, read_at)
+        await inbox.settle(tx, [delivery])
+    return done
+
+
+def read(source: Source, kind: str, body: bytes, event: str | None = None) -> Parsed:
+    """Return what a delivery says; raise PayloadError where it cannot be read."""
+    if kind == "webhook":
+        return source.connector.webhook(body, event, source.connection, source.reading)
+    return source.connector.parse(kind, body, source.connection, source.reading)
+
+
+def payloads(source: Source, body: bytes) -> dict[str, object]:
+    """Return the items of a page as received, by id, for rules that look into the payload."""
+    found = (orjson.loads(piece) for piece in source.connector.split("items", body))
+    return {str(payload["id"]): payload for payload in found}
+
+
+async def ingest_apart(
+    context: Context, source: Source, delivery: int, kind: str, body: bytes, read_at: datetime, error: PayloadError
+) -> Ingested:
+    """Read the items of a page one by one and park, as deliveries of their own, those that cannot be read."""
+    pieces = [] if kind == "webhook" else source.connector.split(kind, body)
+    if len(pieces) < 2:
+        return await park(context, delivery, str(error))
+    done = Ingested()
+    async with context.store.write() as tx:
+        for number, piece in enumerate(pieces):
+            try:
+                parsed = read(source, kind, piece)
+            except PayloadError as reason:
+                await inbox.put(
+                    tx,
+                    connection=source.name,
+                    delivery_id=f"{delivery}/{number}",
+                    kind=kind,
+                    packed=inbox.pack(piece),
+                    read_at=read_at,
+                    items=1,
+                    error=str(reason),
+                )
+                done.parked += 1
+            else:
+                done.add(await write(tx, context, source.name, parsed, read_at))
+        await inbox.settle(tx, [delivery])
+    return done
+
+
+async def park(context: Context, delivery: int, reason: str) -> Ingested:
+    """Put a delivery aside with the reason."""
+    async with context.store.write() as tx:
+        await inbox.park(tx, delivery, reason)
+    return Ingested(parked=1)
+
+
+async def write(tx: Transaction, context: Context, connection: str, parsed: Parsed, read_at: datetime) -> Ingested:
+    """Write the changes of one delivery."""
+    done = Ingested()
+    upserts = {change.item.id: change.item for change in parsed.changes if isinstance(change, Upsert)}
+    gone = {change.ref.id for change in parsed.changes if isinstance(change, Delete)}
+    known = await store.versions(tx, connection, [*upserts, *gone])
+    await upsert(tx, context, upserts.values(), known, parsed.raw, read_at, done)
+    for id_ in gone & set(known):
+        if not known[id_].item.deleted:
+            await store.mark(tx, known[id_], deleted_at=read_at)
+            await moved(tx, [(connection, id_)], done)
+    await store.add_transitions(tx, parsed.transitions)
+    done.refetch = {change.ref.id for change in parsed.changes if isinstance(change, Refetch)}
+    return done
+
+
+async def upsert(
+    tx: Transaction,
+    context: Context,
+    batch: Iterable[WorkItem],
+    known: Mapping[str, Stored],
+    raw: Mapping[str, object],
+    read_at: datetime,
+    done: Ingested,
+) -> None:
+    """Settle the newer items of a batch and write them; note in `done` what moved."""
+    mapper, zone = context.mapper, context.zone
+    newer = [item for item in batch if is_newer(item, read_at, known.get(item.id))]
+    parents = await parents_of(tx, newer) if mapper.uses_parent else {}
+    rows, changed, created, settled_items = [], [], [], []
+    for item in newer:
+        before = known.get(item.id)
+        settled = mapper.settle(item)
+        if before is not None:
+            settled = carried_over(settled, before)
+        parent = parents.get((item.connection, item.parent_id)) if item.parent_id else None
+        own = mapper.own(settled, parent, raw.get(item.id), settled.former_keys)
+        rows.append(store.row_of(settled, own_rows(own), own.dimensions, read_at, zone))
+        settled_items.append(settled)
+        created += created_rows(settled, own)
+        if before is None or facts(before.item) != facts(settled) or own.pairs != before.own:
+            changed.append((item.connection, item.id))
+    gone = [(item.connection, item.id) for item in newer if item.id in known]
+    if changed:
+        await moved(tx, [ref for ref in changed if ref[1] in known], done)
+    await store.upsert(tx, rows)
+    await store.set_blockers(tx, settled_items, known)
+    if created or gone:
+        await link_store.save_created(tx, created, gone)
+    if mapper.uses_parent and changed:
+        changed += await reconsider_children(tx, context, changed)
+    done.moved |= set(changed)
+    done.items += len(newer)
+
+
+async def moved(tx: Transaction, refs: Sequence[Ref], done: Ingested) -> None:
+    """Note that the facts of stored items change, and whom they counted for until now."""
+    done.moved |= set(refs)
+    done.initiatives |= await link_store.initiatives_of(tx, refs)
+
+
+async def parents_of(tx: Transaction, batch: Sequence[WorkItem]) -> dict[Ref, WorkItem]:
+    """Return the parents of items, from the batch itself and from the store, for rules that look at parents."""
+    found = {(item.connection, item.id): item for item in batch}
+    missing = {(item.connection, item.parent_id) for item in batch if item.parent_id is not None} - set(found)
+    for connection in {ref[0] for ref in missing}:
+        ids = sorted(id_ for name, id_ in missing if name == connection)
+        found.update({(connection, id_): row.item for id_, row in (await store.versions(tx, connection, ids)).items()})
+    return found
+
+
+async def reconsider_children(tx: Transaction, context: Context, refs: Sequence[Ref]) -> list[Ref]:
+    """Apply the rules again to the children of changed items; return those whose own links changed."""
+    changed: list[Ref] = []
+    for connection, ids in link_store.by_connection(list((await link_store.children(tx, refs)).keys())):
+        found = await store.versions(tx, connection, ids)
+        changed += await remap(tx, context, list(found.values()))
+    return changed
+
+
+async def remap(tx: Transaction, context: Context, batch: Sequence[Stored]) -> list[Ref]:
+    """Settle stored items by today's file and write those that it changes; return them."""
+    mapper, zone = context.mapper, context.zone
+    parents = await parents_of(tx, [row.item for row in batch]) if mapper.uses_parent else {}
+    rows, changed, created = [], [], []
+    for row in batch:
+        settled = mapper.settle(row.item)
+        parent = parents.get((settled.connection, settled.parent_id)) if settled.parent_id else None
+        own = mapper.own(settled, parent, None, settled.former_keys)
+        created += created_rows(settled, own)
+        fresh = store.row_of(settled, own_rows(own), own.dimensions, row.read_at, zone)
+        if settled != row.item or own.pairs != row.own or own.dimensions != row.dimensions:
+            rows.append(fresh)
+            changed.append((settled.connection, settled.id))
+    await store.rewrite(tx, rows)
+    await link_store.save_created(tx, created, [])
+    return changed
+
+
+async def finish_history(
+    tx: Transaction, context: Context, source: Source, ids: Sequence[str], *, read: bool = True
+) -> Ingested:
+    """Write what the stored transitions of items prove: when each was started, completed and came in.
+
+    `read` says that the transitions reach the items' present version; else items without any are left alone.
+    """
+    done = Ingested(items=len(ids))
+    found = await store.versions(tx, source.name, ids)
+    past = await store.transitions_of(tx, source.name, list(found))
+    rows = []
+    for id_, row in found.items():
+        if not read and row.history_at is None:
+            continue
+        item = with_dates(context, source, row.item, past[id_])
+        rows.append(
+            {
+                "connection": source.name,
+                "id": id_,
+                "completed_on": item.completed_at.astimezone(context.zone).date() if item.completed_at else None,
+                "canceled_on": item.canceled_at.astimezone(context.zone).date() if item.canceled_at else None,
+                "entered_on": entered_at(item, past[id_]).astimezone(context.zone).date(),
+                "history_at": item.updated_at if read else row.history_at,
+                "data": item,
+            }
+        )
+    await moved(tx, [(source.name, id_) for id_ in found], done)
+    await store.set_history(tx, rows)
+    return done
+
+
+def with_dates(context: Context, source: Source, item: WorkItem, past: Sequence[Transition]) -> WorkItem:
+    """Return the item with the dates that its history proves; without a trace of it the tracker's own stay."""
+    statuses = source.reading.facts.get("statuses", {})
+
+    def category_of(status: str | None, status_id: str | None, resolution: str | None) -> Category | None:
+        return context.mapper.category_of(source.name, status, status_id, resolution, statuses)
+
+    started, completed, canceled = dates(item, past, category_of)
+    named = (entry.before for entry in past if entry.field == "key" and entry.before and entry.before != item.key)
+    return replace(
+        item,
+        former_keys=tuple(dict.fromkeys([*item.former_keys, *named])),
+        started_at=started,
+        completed_at=completed or item.completed_at,
+        canceled_at=canceled or item.canceled_at,
+    )
+
+
+def entered_at(item: WorkItem, past: Sequence[Transition]) -> datetime:
+    """Return when the item came under its present parent: the last such move, else its creation."""
+    moves = [entry for entry in past if entry.field == "parent"]
+    if moves and item.parent_id is not None and item.parent_id in (moves[-1].after_id, moves[-1].after):
+        return moves[-1].at
+    return item.created_at
+
+
+def is_newer(item: WorkItem, read_at: datetime, stored: Stored | None) -> bool:
+    """Whether a read applies: a greater `updated`, or the same and a read that started no earlier."""
+    if stored is None or item.updated_at > stored.item.updated_at:
+        return True
+    return item.updated_at == stored.item.updated_at and read_at >= stored.read_at
+
+
+def carried_over(item: WorkItem, before: Stored) -> WorkItem:
+    """Return the item with what a newer version does not state: the names it had, and its start from the history."""
+    former = before.item.former_keys
+    if before.item.key != item.key:
+        former = (*(name for name in former if name != item.key), before.item.key)
+    started = before.item.started_at if before.history_at is not None else None
+    if former == item.former_keys and (started is None or started == item.started_at):
+        return item
+    return replace(item, former_keys=former, started_at=started or item.started_at)
+
+
+def facts(item: WorkItem) -> tuple[object, ...]:
+    """Return what a rollup or a link can depend on; a change elsewhere re-computes nothing."""
+    return (
+        item.level, item.key, item.parent_id, item.parent_key, item.category, item.stage, item.estimate,
+        item.time_estimate, item.team, item.flags, item.completed_at, item.archived, item.deleted, item.inaccessible,
+        item.blocked_by, item.fields,
+    )  # fmt: skip
+
+
+def own_rows(own: Own) -> list[dict[str, object]]:
+    """Return an item's own links as they are stored."""
+    return [{"initiative": link.initiative, "rule": link.rule, "also": also} for link, also in own.pairs]
+
+
+def created_rows(item: WorkItem, own: Own) -> list[dict[str, object]]:
+    """Return the initiatives that rules make of an item."""
+    return [{"id": made.id, "connection": item.connection, "item_id": item.id, "data": made} for made in own.created]

@@ -1,0 +1,97 @@
+"""Who counts for what: links come down the tree from parent to child, for the whole store or below a change.
+
+A nearer link replaces the farther ones unless it adds (`also: true`); what a link is, is decided in `sync.mapping`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from domain.work import Link
+from storage import links as store
+from storage.engine import Transaction
+from storage.links import Place, Ref, Scopes
+from sync.inheritance import Inheritance, brought_along, mirror_of
+from sync.mapping import Mapper
+
+
+async def relink_all(tx: Transaction, mapper: Mapper) -> None:
+    """Compute the links of the whole store: one statement per parent, not one per item."""
+    await store.resolve_parents(tx)
+    places = await store.parents(tx)
+    own = await store.linked_themselves(tx)
+    places.update({(place.connection, place.id): place for place in own})
+    added = await mirror(tx, mapper, places)
+    known = Inheritance(places=places, added=added)
+    scopes = Scopes()
+    single = {ref: await scopes.intern(tx, known.links(ref)) for ref in places}
+    below = {ref: await scopes.intern(tx, known.below(ref)) for ref in places}
+    await store.clear_orphans(tx)
+    await store.set_scopes_below(tx, below)
+    changed = {ref: number for ref, number in single.items() if number != places[ref].scope or ref in added}
+    await store.set_scopes(tx, changed)
+    await store.drop_unused(tx)
+
+
+async def relink(tx: Transaction, mapper: Mapper, refs: Collection[Ref]) -> dict[Ref, int]:
+    """Compute the links of items and of all below them that it changes; return the changed ones with their old scope."""
+    refs = set(refs) | set(await store.resolve_parents(tx))
+    if mapper.workspace.mirrors:
+        was = await store.scope_numbers(tx)
+        await relink_all(tx, mapper)
+        after = await store.scope_numbers(tx)
+        return {ref: was.get(ref, 0) for ref, number in after.items() if was.get(ref) != number}
+    frontier = await store.places(tx, refs)
+    places = dict(frontier)
+    await with_ancestors(tx, places)
+    scopes = Scopes()
+    changes: dict[Ref, int] = {}
+    before: dict[Ref, int] = {}
+    known = Inheritance(places=places)
+    visited: set[Ref] = set()
+    while frontier:
+        visited |= set(frontier)
+        for ref, place in frontier.items():
+            number = await scopes.intern(tx, known.links(ref))
+            if number != place.scope:
+                changes[ref], before[ref] = number, place.scope
+        children = await store.children(tx, frontier)
+        places.update(children)
+        frontier = {
+            ref: place
+            for ref, place in children.items()
+            if ref not in visited and place.scope != await scopes.intern(tx, known.links(ref))
+        }
+    await store.set_scopes(tx, changes)
+    return before
+
+
+async def with_ancestors(tx: Transaction, places: dict[Ref, Place]) -> None:
+    """Add the items above those given, up to the roots."""
+    missing = above(places.values()) - set(places)
+    while missing:
+        found = await store.places(tx, missing)
+        places.update(found)
+        missing = above(found.values()) - set(places)
+
+
+def above(places: Collection[Place]) -> set[Ref]:
+    """Return the parents of places."""
+    return {(place.connection, place.parent_id) for place in places if place.parent_id is not None}
+
+
+async def mirror(tx: Transaction, mapper: Mapper, places: dict[Ref, Place]) -> dict[Ref, tuple[Link, ...]]:
+    """Mark the copies of mirrored work; return the links that they bring to the items that stand for them.
+
+    The items concerned are added to `places`, with what is above them.
+    """
+    refs = await store.refs_of_keys(tx, [pair for group in mapper.workspace.mirrors for pair in group])
+    leaders = mirror_of(mapper.mirrors(lambda connection, key: refs.get((connection, key))))
+    await store.set_mirrors(tx, leaders)
+    places.update(await store.places(tx, {*leaders, *leaders.values()}))
+    await with_ancestors(tx, places)
+    known = Inheritance(places=places)
+    copies: dict[Ref, list[tuple[str, tuple[Link, ...]]]] = {}
+    for copy, leader in leaders.items():
+        copies.setdefault(leader, []).append((places[copy].key, known.links(copy)))
+    return {leader: brought_along(those) for leader, those in copies.items()}

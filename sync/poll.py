@@ -1,0 +1,113 @@
+"""One pull of one connection: what changed since its watermark, and the past of what changed.
+
+The watermark moves in the transaction that stores the last page, so a pull that dies is simply done again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import uuid4
+
+from connectors.base import Json, Page
+from domain.errors import KeyrailError
+from storage import checkpoints
+from storage import items as store
+from sync.context import Context, Live
+from sync.ingest import Ingested, drain, finish_history, ingest, put, receive
+
+WATERMARK = "changes"
+COMPLETE = "complete_to"
+HISTORY_BATCH = 4000
+HISTORY_CHUNK = 500
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What one pull of one connection did; `error` is what stopped it, if anything did."""
+
+    connection: str
+    started_at: datetime
+    ingested: Ingested = field(default_factory=Ingested)
+    expected: int | None = None
+    history: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    deleted: int = 0
+    moved: int = 0
+    inaccessible: int = 0
+    error: KeyrailError | None = None
+
+
+def run_id() -> str:
+    """Return a name for one run, which the ids of its pages begin with."""
+    return uuid4().hex[:12]
+
+
+async def pull(context: Context, source: Live, watermark: Json, *, history: bool = True) -> Pulled:
+    """Read what changed since a watermark, and its history; raises the tracker's errors, with what was read kept."""
+    pulled = Pulled(connection=source.name, started_at=context.now())
+    run = run_id()
+    context.watcher.stage(source.name, "changes", None)
+    pulled.ingested.add(await drain(context, source))
+    absent: list[str] = []
+    async for page in source.connector.changes(source.client, source.connection, source.reading, watermark):
+        pulled.ingested.add(await receive_and_move(context, source, page, run, pulled.started_at))
+        absent += page.missing
+        context.watcher.advance(source.name, page.items)
+    if pulled.ingested.refetch:
+        await fetch(context, source, sorted(pulled.ingested.refetch), pulled.ingested)
+    context.watcher.done(source.name)
+    if history:
+        await pull_history(context, source, pulled)
+    return pulled
+
+
+async def receive_and_move(context: Context, source: Live, page: Page, run: str, started_at: datetime) -> Ingested:
+    """Store a page and, where it ends the sweep, the watermark with it; then read it."""
+    async with context.store.write() as tx:
+        delivery = await put(tx, source, page, run)
+        if page.cursor is not None:
+            await checkpoints.save(tx, source.name, WATERMARK, page.cursor)
+            await checkpoints.save(tx, source.name, COMPLETE, started_at)
+    if delivery is None:
+        return Ingested()
+    return await ingest(context, source, delivery, page.kind, page.body, page.read_at)
+
+
+async def fetch(context: Context, source: Live, ids: list[str], done: Ingested) -> list[str]:
+    """Read items again by id; return those that the tracker did not answer."""
+    run = run_id()
+    absent: list[str] = []
+    async for page in source.connector.fetch(source.client, source.connection, source.reading, ids):
+        done.add(await receive(context, source, page, run))
+        absent += page.missing
+    return absent
+
+
+async def pull_history(context: Context, source: Live, pulled: Pulled, since: datetime | None = None) -> None:
+    """Read the past of every item whose stored history is older than the item; resumes where it stopped."""
+    after = ""
+    run = run_id()
+    started = False
+    while True:
+        async with context.store.read() as tx:
+            ids = await store.without_history(tx, source.name, since=since, after=after, limit=HISTORY_BATCH)
+        if not ids:
+            break
+        if not started:
+            context.watcher.stage(source.name, "history", None)
+            started = True
+        async for page in source.connector.history(source.client, source.connection, source.reading, ids):
+            pulled.ingested.add(await receive(context, source, page, f"{run}/{after}"))
+        for start in range(0, len(ids), HISTORY_CHUNK):
+            part = ids[start : start + HISTORY_CHUNK]
+            async with context.store.write() as tx:
+                done = await finish_history(tx, context, source, part)
+            pulled.ingested.moved |= done.moved
+            pulled.ingested.initiatives |= done.initiatives
+            pulled.history += len(part)
+            context.watcher.advance(source.name, len(part))
+        after = ids[-1]
+    if started:
+        context.watcher.done(source.name)

@@ -1,0 +1,60 @@
+"""The findings of `check`: each connection asked, each target looked at, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.errors import KeyrailError
+from domain.workspace import PublishRow
+from sync.answers import report
+from sync.context import Context, Live
+from sync.publish import KINDS, addresses_of, outlet_of, subjects_of
+
+Doc = dict[str, Any]  # Any: a JSON document
+
+
+async def probe(context: Context, sources: Mapping[str, Live], errors: Mapping[str, KeyrailError]) -> list[Doc]:
+    """Return one finding a line, connections first, then targets."""
+    findings: list[Doc] = []
+    for name in context.workspace.connections:
+        if name in errors:
+            findings.append(finding(name, "error", "connection", str(errors[name])))
+            continue
+        source = sources[name]
+        try:
+            for one in await source.connector.probe(source.client, source.connection, source.reading):
+                findings.append(finding(name, one.level, one.subject, one.message))
+        except KeyrailError as error:
+            findings.append(finding(name, "error", "connection", str(error)))
+    return findings + await targets(context)
+
+
+async def targets(context: Context) -> list[Doc]:
+    """Return the findings about `publish`: outlets that this version has, and subjects without an address."""
+    findings: list[Doc] = []
+    async with context.store.read() as tx:
+        doc = await report(tx, context, timeframe="all", now=context.now())
+        current = await report(tx, context, timeframe="current", now=context.now())
+        for row in context.workspace.publish:
+            if outlet_of(context, row) is None or row.what not in KINDS:
+                findings.append(finding(row.connection, "warning", row.id, unsupported(row)))
+                continue
+            places = await addresses_of(tx, context, row)
+            without = [entry["id"] for entry in subjects_of(context, row, doc, current) if not places.get(entry["id"])]
+            if without:
+                how = "no epic is linked to" if row.on == "linked_epics" else f"no `external: {row.connection}` on"
+                findings.append(finding(row.connection, "warning", row.id, f"no address: {how} {', '.join(without)}"))
+            else:
+                findings.append(finding(row.connection, "ok", row.id, "each subject has an address"))
+    return findings
+
+
+def unsupported(row: PublishRow) -> str:
+    """Say that a row is not sent by this version."""
+    return f"this version does not publish {row.what} to {row.outlet}; the row is skipped"
+
+
+def finding(connection: str | None, level: str, subject: str, message: str) -> Doc:
+    """Return a finding as `check` prints it."""
+    return {"connection": connection, "level": level, "subject": subject, "message": message}
