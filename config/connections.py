@@ -10,33 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from config import nodes
-from config.matchers import check_regex, group_count
 from config.nodes import Node
-from config.shapes import (
-    BAD,
-    Bad,
-    Build,
-    ByKind,
-    Choice,
-    Define,
-    Flag,
-    Here,
-    Key,
-    ListOf,
-    MapOf,
-    Notes,
-    Number,
-    Record,
-    Schema,
-    SecretRef,
-    Shape,
-    Span,
-    Text,
-    Then,
-    at,
-    nearest,
-    refuse,
-)
+from config.notes import BAD, Bad, Notes, Schema, Shape, at, nearest, refuse
+from config.patterns import check_regex, group_count
+from config.scalars import Choice, Define, Flag, Number, SecretRef, Span, Text
+from config.shapes import Build, ByKind, Here, Key, ListOf, MapOf, Record, Then
 from domain.workspace import Connection
 
 TRACKERS = ("jira", "github", "linear")

@@ -14,7 +14,7 @@ from pathlib import Path
 from config import nodes
 from config.grammar import INCLUDE
 from config.nodes import compose
-from config.shapes import Bad, Notes, Place
+from config.notes import Bad, Notes, Place
 
 MAX_FILES = 1000
 

@@ -9,11 +9,13 @@ from typing import Any
 
 from config.connections import CONNECTIONS
 from config.nodes import Node
+from config.notes import Notes, at
 from config.plan import ADDRESS, DIMENSIONS, INITIATIVE, OBJECTIVE, TEAMS, TIMEFRAMES
 from config.policies import POLICIES
 from config.publishing import PUBLISH
 from config.rules import MAPPING
-from config.shapes import Choice, Key, ListOf, Notes, Record, Text, Then, at
+from config.scalars import Choice, Text
+from config.shapes import Key, ListOf, Record, Then
 
 
 def zone_problem(name: str) -> str | None:
@@ -30,7 +32,7 @@ def zone_problem(name: str) -> str | None:
 def _zone_hint(name: str) -> str:
     from zoneinfo import available_timezones
 
-    from config.shapes import nearest
+    from config.notes import nearest
 
     close = nearest(name, sorted(available_timezones()))
     return f" Did you mean '{close}'?" if close else ""

@@ -5,7 +5,6 @@ Patterns and expressions are compiled here only to know that they can be; what m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,25 +12,10 @@ from typing import Any
 
 from config import nodes
 from config.nodes import Listing, Node, Scalar
-from config.shapes import (
-    BAD,
-    NUMBER,
-    Bad,
-    Choice,
-    Flag,
-    ListOf,
-    Notes,
-    Number,
-    Place,
-    Refer,
-    Schema,
-    Shape,
-    Text,
-    at,
-    nearest,
-    refuse,
-    to_day,
-)
+from config.notes import BAD, Bad, Notes, Place, Schema, Shape, at, nearest, refuse
+from config.patterns import JMESPATH, check_regex
+from config.scalars import NUMBER, Choice, Flag, Number, Refer, Text, to_day
+from config.shapes import ListOf
 from domain.okr import Health
 from domain.rules import All, Matcher, Not, Test
 from domain.rules import Any as AnyOf
@@ -89,95 +73,6 @@ WORDS: dict[str, Shape] = {
 
 BOUNDS = ("gt", "gte", "lt", "lte")
 OPERATORS = ("matches", "glob", *BOUNDS, "exists", "not")
-
-LOOK_AROUND = (
-    ("(?=", "look-ahead (?=…)"),
-    ("(?!", "negative look-ahead (?!…)"),
-    ("(?<=", "look-behind (?<=…)"),
-    ("(?<!", "negative look-behind (?<!…)"),
-    ("(?>", "an atomic group (?>…)"),
-    ("(?P=", "a back-reference (?P=…)"),
-    ("(?(", "a conditional (?(…)…)"),
-)
-
-
-def regex_problem(pattern: str) -> str | None:
-    """Return why RE2 refuses `pattern`, None where it takes it."""
-    return _compiled(pattern)[1]
-
-
-def groups_of(pattern: str) -> tuple[str, ...]:
-    """Return the named groups of a pattern."""
-    return _compiled(pattern)[0]
-
-
-def group_count(pattern: str) -> int:
-    """Return how many groups a pattern has, 0 where it is refused."""
-    import re2
-
-    try:
-        return int(re2.compile(pattern, _quiet()).groups)
-    except re2.error:
-        return 0
-
-
-def _quiet() -> Any:
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    return options
-
-
-def _compiled(pattern: str) -> tuple[tuple[str, ...], str | None]:
-    import re2
-
-    try:
-        return tuple(re2.compile(pattern, _quiet()).groupindex), None
-    except re2.error as error:
-        for construct, words in LOOK_AROUND:
-            if construct in pattern:
-                return (), (
-                    f"The regular expression uses {words}, which RE2 does not have: it would make the time to match "
-                    "unbounded. Match what you want with a group, or exclude the rest with not:."
-                )
-        if found := re.search(r"(?<!\\)\\[1-9]", pattern):
-            return (), (
-                f"The regular expression uses the back-reference {found[0]}, which RE2 does not have. "
-                "Write the text out, or use two conditions."
-            )
-        reason = error.args[0] if error.args else "it is refused"
-        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        return (), f"The regular expression cannot be read: {text}."
-
-
-def check_regex(pattern: str, node: Node, path: str, notes: Notes) -> str | Bad:
-    """Return `pattern`, or note why RE2 refuses it."""
-    if pattern not in notes.patterns:
-        notes.patterns[pattern] = _compiled(pattern)
-    problem = notes.patterns[pattern][1]
-    if problem is None:
-        return pattern
-    notes.error(at(node, path), problem)
-    return BAD
-
-
-def jmespath_problem(expression: str) -> str | None:
-    """Return why a JMESPath expression cannot be read, None where it can."""
-    import jmespath
-    from jmespath.exceptions import JMESPathError
-
-    try:
-        jmespath.compile(expression)
-    except JMESPathError as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":. ")
-        return f"The JMESPath expression cannot be read: {first}."
-    except (RecursionError, ValueError):
-        return "The JMESPath expression cannot be read: it is nested too deep or holds a bad value."
-    return None
-
-
-JMESPATH = Text("a JMESPath expression", check=jmespath_problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +160,8 @@ class MatcherShape:
                 return BAD
             words.append(word)
         if bare in NUMBERS:
-            equal = tuple(Test(field=name, op="in", value=(word,)) for word in words)
-            pairs = [_equal(name, float(str(test.value[0]))) for test in equal if isinstance(test.value, tuple)]
-            return pairs[0] if len(pairs) == 1 else AnyOf(inner=tuple(pairs))
+            numbers = tuple(_equal(name, float(word)) for word in words)
+            return numbers[0] if len(numbers) == 1 else AnyOf(inner=numbers)
         return Test(field=name, op="in", value=tuple(words))
 
     def _operators(self, name: str, bare: str, node: nodes.Mapping, path: str, notes: Notes) -> Matcher | Bad:

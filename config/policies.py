@@ -9,24 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from config.nodes import Node
-from config.shapes import (
-    BAD,
-    ByKind,
-    Choice,
-    Day,
-    Flag,
-    Here,
-    Key,
-    ListOf,
-    MapOf,
-    Notes,
-    Number,
-    Record,
-    Span,
-    Text,
-    Then,
-    at,
-)
+from config.notes import BAD, Notes, at
+from config.scalars import Choice, Day, Flag, Number, Span, Text
+from config.shapes import ByKind, Here, Key, ListOf, MapOf, Record, Then
 from domain.rules import CREDITS, Credit
 
 RATIO_BANDS = {"on_track": 0.90, "at_risk": 0.75}

@@ -11,29 +11,11 @@ from typing import Any
 from config import nodes
 from config.connections import NAME, url_problem
 from config.matchers import SUBJECTS
+from config.metrics import Headers
 from config.nodes import Listing, Node, Scalar
-from config.plan import Headers
-from config.shapes import (
-    BAD,
-    Choice,
-    Define,
-    Flag,
-    Here,
-    Key,
-    ListOf,
-    Notes,
-    Place,
-    Record,
-    Refer,
-    Schema,
-    SecretRef,
-    Span,
-    Text,
-    Then,
-    at,
-    nearest,
-    refuse,
-)
+from config.notes import BAD, Notes, Place, Schema, at, nearest, refuse
+from config.scalars import Choice, Define, Flag, Refer, SecretRef, Span, Text
+from config.shapes import Here, Key, ListOf, Record, Then
 from domain.workspace import PublishRow, PublishWhen, Secret
 
 OUTLETS = {

@@ -10,9 +10,9 @@ from datetime import date
 from typing import Any
 
 from config.matchers import SUBJECT_FIELDS
+from config.notes import Notes, Place, Reference, nearest
 from config.plan import BUILT_IN_DIMENSIONS
 from config.publishing import OUTLETS
-from config.shapes import Notes, Place, Reference, nearest
 from domain.okr import Initiative, KeyResult, Objective, Status, Timeframe
 from domain.rules import CreateInitiative, HealthPolicy, MappingRule, Policies
 from domain.workspace import Connection, Dimension, PublishRow, Workspace

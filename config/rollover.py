@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from config.notes import nearest
 from config.schema import EDITOR_LINE
-from config.shapes import nearest
 from config.written import flow, metric, policies, scalar, source
 from domain.errors import UsageError
 from domain.okr import KeyResult, Objective, Status

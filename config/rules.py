@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from config.matchers import ITEMS, groups_of, tests_of
+from config.matchers import ITEMS, tests_of
+from config.notes import Place, nearest
+from config.patterns import groups_of
 from config.plan import CLASSIFICATION, contribution
-from config.shapes import ByKind, Define, Flag, Here, Key, ListOf, Place, Record, Refer, nearest
+from config.scalars import Define, Flag, Refer
+from config.shapes import ByKind, Here, Key, ListOf, Record
 from domain.okr import Contribution
 from domain.rules import All, CreateInitiative, MappingRule, Matcher
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.shapes import nearest
+from config.notes import nearest
 from domain.errors import ConfigError, Problem
 from domain.workspace import Secret
 

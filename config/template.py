@@ -5,13 +5,13 @@ Only text; asking for the answers and writing the file is the command's business
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from config.schema import EDITOR_LINE
+from config.written import scalar
 
 NOT_A_NAME = re.compile(r"[^\w.\-]+")
 
@@ -39,12 +39,12 @@ def template(answers: Answers) -> str:
     quarter, start, end = quarter_of(answers.today or date.today())  # noqa: DTZ011  # only a suggestion
     return TEXT.format(
         editor=EDITOR_LINE,
-        name=_quoted(name),
-        timezone=_quoted(answers.timezone),
-        url=_quoted(answers.url.strip()),
+        name=scalar(name),
+        timezone=scalar(answers.timezone),
+        url=scalar(answers.url.strip()),
         auth=_auth(answers),
-        projects=", ".join(_quoted(key) for key in projects),
-        first=_quoted(f"{projects[0]}-1"),
+        projects=", ".join(scalar(key) for key in projects),
+        first=scalar(f"{projects[0]}-1"),
         variable=answers.token_variable,
         quarter=quarter,
         start=start,
@@ -61,15 +61,10 @@ def quarter_of(day: date) -> tuple[str, date, date]:
 
 
 def _auth(answers: Answers) -> str:
-    token = _quoted(f"${{env:{answers.token_variable}}}")
+    token = scalar(f"${{env:{answers.token_variable}}}")
     if answers.email.strip():
-        return f"{{email: {_quoted(answers.email.strip())}, token: {token}}}"
+        return f"{{email: {scalar(answers.email.strip())}, token: {token}}}"
     return f"{{pat: {token}}}"
-
-
-def _quoted(text: str) -> str:
-    """Quote for YAML, whatever is in it."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 TEXT = """\
@@ -77,15 +72,15 @@ TEXT = """\
 # The workspace file of Keyrail. `keyrail check` validates it; `keyrail schema > keyrail.schema.json` lets
 # your editor complete its keys. Secrets are never written here: "${{env:NAME}}" and "${{file:PATH}}" name them.
 version: 1
-workspace: {name}          # part of the key of everything that is published: keep it
-timezone: {timezone}       # where days start and end
+workspace: {name}   # part of the key of everything that is published: keep it
+timezone: {timezone}   # where days start and end
 
 connections:
   jira-main:
     type: jira
     url: {url}
-    auth: {auth}           # export {variable}=… before you run keyrail
-    scope: {{projects: [{projects}]}}          # or {{jql: "labels = okr", children: true}}
+    auth: {auth}   # export {variable}=… before you run keyrail
+    scope: {{projects: [{projects}]}}   # or {{jql: "labels = okr", children: true}}
     # estimate: auto                        # or the name of your story point field
     # statuses: {{"In Review": review}}       # status words that count as something else than Jira says
     # poll: 5m
@@ -117,7 +112,7 @@ initiatives:
     # start: {start}
     # due: {end}
     work:
-      - {{connection: jira-main, keys: [{first}]}}     # an epic; its children come along
+      - {{connection: jira-main, keys: [{first}]}}   # an epic; its children come along
 
 # Rules link whole fleets of items; the first that matches wins.
 mapping:

@@ -12,8 +12,8 @@ from typing import Any
 
 from config import grammar, nodes
 from config.files import Sources, gather
+from config.notes import BAD, Bad, Notes, Place
 from config.references import advise, check_names, check_values
-from config.shapes import BAD, Bad, Notes, Place
 from domain.errors import ConfigError, Problem
 from domain.okr import KeyResult, Objective
 from domain.rules import Policies

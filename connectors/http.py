@@ -141,6 +141,7 @@ class Client:
             sleep=sleep,
             reraise=True,
         )
+        self._told = datetime.fromtimestamp(0, UTC)
         self.requests = 0
 
     @property
@@ -214,7 +215,8 @@ class Client:
                     f"{call.method} {call.path} has waited its {PATIENCE.seconds // 3600} hours. Run again then.",
                     until,
                 )
-            if self._on_wait and wait > WORTH_TELLING:
+            if self._on_wait and wait > WORTH_TELLING and until > self._told + timedelta(seconds=WORTH_TELLING):
+                self._told = until
                 why = self.notes.get("limit")
                 reason = f" ({why})" if why else ""
                 self._on_wait(f"{self.name}: {self._dialect.vendor} asked us to pause{reason}", until)

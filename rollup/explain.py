@@ -14,9 +14,11 @@ from domain.facts import Fact, Facts, Freshness, Node
 from domain.okr import ManualRollup
 from domain.rules import Policies
 from domain.workspace import Workspace
-from rollup.progress import Entry, Sized, epic_sized, epics, lone
+from rollup.leaves import Entry
+from rollup.progress import epic_sized, epics, lone
 from rollup.report import Json, instant
 from rollup.scope import Scope, inspect
+from rollup.sizes import Sized
 from rollup.summary import amount, percent
 from rollup.tree import Key
 from rollup.views import KeyResultView, ObjectiveView, Views, children_of, complete_to, key_results_of
@@ -33,21 +35,25 @@ REASON_WORDS = {
     "below_leaf": "its parent counts",
     "moved_away": "counts for {links} instead of its parent's initiative",
     "entered_after_end": "came into scope after the end",
+    "added_after_baseline": "came into scope after the baseline",
 }
 """What each reason of an excluded item means, for people."""
 
 
-def explain(views: Views, subject: str, facts: Facts, *, scope: Scope | None = None) -> Json:
+def explain(
+    views: Views, subject: str, facts: Facts, *, scope: Scope | None = None, baseline_at: date | None = None
+) -> Json:
     """Return the document of ``explain --json`` for an objective, a key result or an initiative.
 
     `facts` lists the items one by one (`item` filled) and `scope` is the subject's (`scope_of`); an
-    objective needs neither. Effects of the inputs sum to the progress. Raises UsageError for an unknown id.
+    objective needs neither; `baseline_at` is as for `measure`. Effects of the inputs sum to the progress.
+    Raises UsageError for an unknown id.
     """
     if subject in views.objectives:
         return _objective(views.objectives[subject], views)
     if scope is None or (subject not in views.key_results and subject not in views.initiatives):
         raise UsageError(f"{subject} is no objective, key result or initiative of this workspace. Check its id.")
-    settled = inspect(facts, scope, today=views.sources.today)
+    settled = inspect(facts, scope, today=views.sources.today, baseline_at=baseline_at)
     if subject in views.key_results:
         return _key_result(views.key_results[subject], settled, scope, views)
     view = views.initiatives[subject]
@@ -86,7 +92,7 @@ def explain_epic(
         progress = lone(fact.category)
         face = fact.item
         effect = progress.value or 0.0
-        own = _input(Entry(fact, None, 1.0, fact.category, effect, 1.0, 1.0, None, None), 1.0, {})
+        own = _input(Entry(fact, None, 1.0, fact.category, effect, 1.0, 1.0, None, None, ()), 1.0, {})
         return {
             "id": face.id if face else name,
             "kind": "epic",

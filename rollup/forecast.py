@@ -5,7 +5,7 @@ The distribution is computed exactly by convolution, so there is no seed and no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil, isfinite
@@ -16,7 +16,7 @@ from domain.facts import Flow
 from domain.okr import CheckIn, Metric
 from domain.rules import ForecastPolicy
 from rollup.days import local_day
-from rollup.progress import Sized
+from rollup.sizes import Sized
 
 MIN_DONE = 10
 MIN_DAYS = 30
@@ -82,7 +82,8 @@ def outlook(
 ) -> Forecast:
     """Return the forecast of a subject from its flow, within the guards of semantics section 6.
 
-    `today` is the day of the snapshot: it is not in the history, and day 1 is the day after it.
+    `today` is the day of the snapshot: it is not in the history, and day 1 is the day after it. Growth,
+    calendar factors and ranges are not modelled: the flag `forecast_inputs_ignored` says so.
     """
     days = history(flow, today, policy.window)
     known = (today - flow.first).days if flow.first is not None and flow.first < today else 0
@@ -94,6 +95,8 @@ def outlook(
     if not any(days):
         return Forecast(state="no_finish_date")
     sample, flags = without_imports(days, policy.bulk_days)
+    if policy.growth != "none" or policy.calendar_factor or policy.range:
+        flags = (*flags, "forecast_inputs_ignored")
     until = (due - today).days if due is not None else None
     found, q = finish(sample, flow.remaining, max_days=policy.max_days, until=until)
     p50, p85, p95 = (today + timedelta(days=n) if n is not None else None for n in found)

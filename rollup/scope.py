@@ -13,7 +13,8 @@ from domain.facts import Facts, Progress
 from domain.okr import Initiative, KeyResult, Status
 from domain.rules import Policies
 from domain.workspace import Workspace
-from rollup.progress import Sized, delivery, sized, with_flags
+from rollup.progress import at_baseline, delivery, shown, sized, with_flags
+from rollup.sizes import Sized
 
 NO_INITIATIVES: Mapping[str, Initiative] = {}
 
@@ -108,7 +109,7 @@ def scope_of(workspace: Workspace, subject: str, extra: Mapping[str, Initiative]
 def measure(
     facts: Facts, scope: Scope, *, today: date, baseline_at: date | None = None, late_baseline: bool = False
 ) -> Progress:
-    """Return the delivery progress of a scope.
+    """Return the delivery progress of a scope, on the basis (current or baseline) that its policies show.
 
     `baseline_at` is the scope's start where None; `late_baseline` says that the known history begins only
     then. The estimates in `facts` are in the measure that the scope's `size` policy asks for.
@@ -123,12 +124,13 @@ def measure(
         before_start_applies=scope.before_start_applies,
         baseline_at=baseline_at or scope.start,
     )
+    progress = shown(progress, scope.policies)
     return with_flags(progress, "late_baseline") if late_baseline else progress
 
 
-def inspect(facts: Facts, scope: Scope, *, today: date) -> Sized:
-    """Return how each item counts in a scope: the rows behind the answer of `measure`."""
-    return sized(
+def inspect(facts: Facts, scope: Scope, *, today: date, baseline_at: date | None = None) -> Sized:
+    """Return how each item counts in a scope: the rows behind the answer of `measure`, with the same arguments."""
+    settled = sized(
         facts,
         scope.shares,
         scope.policies,
@@ -137,3 +139,5 @@ def inspect(facts: Facts, scope: Scope, *, today: date) -> Sized:
         end=scope.end,
         before_start_applies=scope.before_start_applies,
     )
+    at = baseline_at or scope.start
+    return at_baseline(settled, at) if scope.policies.scope_basis == "baseline" and at is not None else settled

@@ -196,6 +196,11 @@ def begin_sqlite(connection: SyncConnection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+def shown_url(url: str) -> str:
+    """Return a database URL as it may be shown: without its password."""
+    return make_url(async_url(url)).set(drivername=url.partition(":")[0]).render_as_string(hide_password=True)
+
+
 async def open_store(url: str) -> Store:
     """Open a database that is ready to use.
 

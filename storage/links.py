@@ -6,7 +6,6 @@ The order of the walk and what a link means are decided in `sync`; here is only 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
@@ -39,34 +38,36 @@ class Place(NamedTuple):
     scope: int
 
 
-@dataclass(slots=True)
-class Scopes:
-    """Scopes already looked up in one run, so that each is interned once."""
+async def intern(tx: Transaction, wanted: Collection[tuple[Link, ...]]) -> dict[tuple[Link, ...], int]:
+    """Return the number of each list of links, storing those that are new; 0 is the empty list."""
+    texts = {text_of(links): links for links in wanted if links}
+    numbers = await known_scopes(tx, list(texts))
+    new = {text: links for text, links in texts.items() if text not in numbers}
+    if new:
+        insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert
+        await tx.execute(insert(scopes).on_conflict_do_nothing(), [{"links": text} for text in new])
+        numbers |= await known_scopes(tx, list(new))
+        rows = [
+            {"initiative": initiative, "scope": numbers[text]}
+            for text, links in new.items()
+            for initiative in sorted({link.initiative for link in links})
+        ]
+        await tx.execute(insert(scope_initiatives).on_conflict_do_nothing(), rows)
+    return {(): 0, **{links: numbers[text] for text, links in texts.items()}}
 
-    ids: dict[tuple[Link, ...], int] = field(default_factory=dict)
 
-    async def intern(self, tx: Transaction, links: tuple[Link, ...]) -> int:
-        """Return the number of a list of links; 0 is the empty list."""
-        if not links:
-            return 0
-        known = self.ids.get(links)
-        if known is None:
-            known = self.ids[links] = await intern(tx, links)
-        return known
+async def known_scopes(tx: Transaction, texts: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of the scopes among `texts` that are stored."""
+    found: dict[str, int] = {}
+    for part in parts(texts):
+        query = select(scopes.c.links, scopes.c.id).where(scopes.c.links.in_(part))
+        found.update({row.links: row.id for row in await tx.execute(query)})
+    return found
 
 
-async def intern(tx: Transaction, links: Sequence[Link]) -> int:
-    """Return the number of a list of links, storing it where it is new."""
-    text = orjson.dumps([[link.initiative, link.rule, link.inherited_from] for link in links]).decode()
-    found = await tx.scalar(select(scopes.c.id).where(scopes.c.links == text))
-    if found is not None:
-        return int(found)
-    insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert
-    await tx.execute(insert(scopes).on_conflict_do_nothing(), {"links": text})
-    number = int(await tx.scalar(select(scopes.c.id).where(scopes.c.links == text)) or 0)
-    rows = [{"initiative": initiative, "scope": number} for initiative in {link.initiative for link in links}]
-    await tx.execute(insert(scope_initiatives).on_conflict_do_nothing(), rows)
-    return number
+def text_of(links: Sequence[Link]) -> str:
+    """Return the canonical text of a list of links."""
+    return orjson.dumps([[link.initiative, link.rule, link.inherited_from] for link in links]).decode()
 
 
 async def load_scopes(tx: Transaction, numbers: Collection[int] | None = None) -> dict[int, tuple[Link, ...]]:

@@ -73,9 +73,11 @@ class Inheritance:
 
     def below(self, ref: Ref) -> tuple[Link, ...]:
         """Return the links that the children of an item inherit."""
+        place = self.places.get(ref)
+        if place is None:
+            return ()
         if ref not in self.handed:
-            place = self.places.get(ref)
-            self.handed[ref] = handed_down(self.links(ref), place.key) if place is not None else ()
+            self.handed[ref] = handed_down(self.links(ref), place.key)
         return self.handed[ref]
 
     def parent_of(self, ref: Ref) -> Ref | None:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from domain.work import Link
 from storage import links as store
 from storage.engine import Transaction
-from storage.links import Place, Ref, Scopes
+from storage.links import Place, Ref
 from sync.inheritance import Inheritance, brought_along, mirror_of
 from sync.mapping import Mapper
 
@@ -23,11 +23,10 @@ async def relink_all(tx: Transaction, mapper: Mapper) -> None:
     places.update({(place.connection, place.id): place for place in own})
     added = await mirror(tx, mapper, places)
     known = Inheritance(places=places, added=added)
-    scopes = Scopes()
-    single = {ref: await scopes.intern(tx, known.links(ref)) for ref in places}
-    below = {ref: await scopes.intern(tx, known.below(ref)) for ref in places}
+    numbers = await store.intern(tx, {known.links(ref) for ref in places} | {known.below(ref) for ref in places})
     await store.clear_orphans(tx)
-    await store.set_scopes_below(tx, below)
+    await store.set_scopes_below(tx, {ref: numbers[known.below(ref)] for ref in places})
+    single = {ref: numbers[known.links(ref)] for ref in places}
     changed = {ref: number for ref, number in single.items() if number != places[ref].scope or ref in added}
     await store.set_scopes(tx, changed)
     await store.drop_unused(tx)
@@ -44,23 +43,24 @@ async def relink(tx: Transaction, mapper: Mapper, refs: Collection[Ref]) -> dict
     frontier = await store.places(tx, refs)
     places = dict(frontier)
     await with_ancestors(tx, places)
-    scopes = Scopes()
     changes: dict[Ref, int] = {}
     before: dict[Ref, int] = {}
     known = Inheritance(places=places)
     visited: set[Ref] = set()
     while frontier:
         visited |= set(frontier)
+        numbers = await store.intern(tx, {known.links(ref) for ref in frontier})
         for ref, place in frontier.items():
-            number = await scopes.intern(tx, known.links(ref))
+            number = numbers[known.links(ref)]
             if number != place.scope:
                 changes[ref], before[ref] = number, place.scope
         children = await store.children(tx, frontier)
         places.update(children)
+        numbers = await store.intern(tx, {known.links(ref) for ref in children})
         frontier = {
             ref: place
             for ref, place in children.items()
-            if ref not in visited and place.scope != await scopes.intern(tx, known.links(ref))
+            if ref not in visited and place.scope != numbers[known.links(ref)]
         }
     await store.set_scopes(tx, changes)
     return before

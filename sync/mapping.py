@@ -24,9 +24,9 @@ from sync.matchers import (
     Predicate,
     captures,
     condition,
+    every_test,
     predicate,
     subject_matches,
-    tests_of,
     word,
 )
 from sync.settle import Words, dates, history_category, settle
@@ -100,7 +100,7 @@ class Mapper:
         self.named = named_work(workspace.initiatives.values())
         self.rules = tuple(compiled(rule, self.zone) for rule in workspace.rules)
         self.kinds: dict[Kind, tuple[Rule, ...]] = {}
-        tests = [test for rule in workspace.rules for test in tests_of(rule.when)]
+        tests = [test for rule in workspace.rules for test in every_test(rule.when)]
         self.uses_parent = any(test.field.startswith("parent.") for test in tests)
         self.uses_raw = any(test.op == "jmespath" for test in tests)
 

@@ -95,7 +95,7 @@ def one_of(value: object) -> Condition:
     def fits(found: object) -> bool:
         if isinstance(found, str):
             return found.casefold() in wanted
-        return any(word(one) in wanted for one in elements(found))
+        return not wanted.isdisjoint(map(word, elements(found)))
 
     return fits
 
@@ -104,7 +104,7 @@ def any_element(fits: Condition) -> Condition:
     """Return a condition that holds where `fits` does for one entry of what is found."""
 
     def over(found: object) -> bool:
-        return fits(found) if isinstance(found, str) else any(fits(one) for one in elements(found))
+        return fits(found) if isinstance(found, str) else any(map(fits, elements(found)))
 
     return over
 
@@ -357,16 +357,16 @@ def distinct(ways: Iterable[Groups]) -> list[Groups]:
     return found
 
 
-def tests_of(matcher: Matcher) -> Iterator[Test]:
+def every_test(matcher: Matcher) -> Iterator[Test]:
     """Yield every test inside a matcher."""
     match matcher:
         case Test():
             yield matcher
         case Not():
-            yield from tests_of(matcher.inner)
+            yield from every_test(matcher.inner)
         case _:
             for inner in matcher.inner:
-                yield from tests_of(inner)
+                yield from every_test(inner)
 
 
 def subject_matches(matcher: Matcher, values: Mapping[str, object]) -> bool:

@@ -65,19 +65,16 @@ def export(
 
 async def database_status(here: Session) -> Doc:
     """Return where the database is, at which revision, and what it holds."""
-    from sqlalchemy import make_url
-
     from storage import inbox
     from storage import items as store
-    from storage.engine import async_url, create_store, revision
+    from storage.engine import create_store, revision, shown_url
     from storage.tables import REVISION
 
     opened = create_store(here.database_url)
     try:
         found = await revision(opened)
-        shown = make_url(async_url(here.database_url)).set(drivername=here.database_url.partition(":")[0])
         doc: Doc = {
-            "database": shown.render_as_string(hide_password=True),
+            "database": shown_url(here.database_url),
             "revision": found,
             "needs": REVISION,
             "items": {},

@@ -158,6 +158,15 @@ class Change:
     kind: str | None = None
     number: int = 0
 
+    @property
+    def said(self) -> str:
+        """Say what happened, for people: ``status: In Progress -> Done``, ``created: Measure consent``."""
+        if self.history is None:
+            return f"{self.event.rpartition('_')[2]}: {self.issue.summary}"
+        return ", ".join(
+            f"{item.field}: {item.before_text or 'none'} -> {item.after_text or 'none'}" for item in self.history.items
+        )
+
 
 TYPES = (
     IssueType(id="10000", name="Epic", level=1),

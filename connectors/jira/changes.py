@@ -94,11 +94,11 @@ async def _decided(known: Json) -> bool | None:
 
 
 async def _epoch_ms(client: Client, site: Site, start: datetime) -> bool | None:
-    """Find out whether JQL takes milliseconds: do both forms count the same? None where nothing can be told."""
+    """Find out whether JQL takes milliseconds: do both forms count the same of all issues? None where none changed."""
     moment = start - _PROBE_SPAN
 
     async def counted(epoch_ms: bool) -> int | None:
-        clause = queries.since(site.scope, moment, epoch_ms=epoch_ms, zone=site.zone).partition(" ORDER BY updated")[0]
+        clause = queries.since("", moment, epoch_ms=epoch_ms, zone=site.zone).partition(" ORDER BY updated")[0]
         try:
             return await count_of(client, site, clause)
         except RejectedError:
@@ -154,8 +154,7 @@ async def _changed_below(
     """
     up = ["parent", *(str(id) for role, id in site.roles.items() if role in ("epic_link", "parent_link") and id)]
     changed: dict[str, str | None] = {}
-    anywhere = "project is not EMPTY"
-    async with aclosing(sweep(client, connection, site, anywhere, after, epoch_ms, up)) as pages:
+    async with aclosing(sweep(client, connection, site, "", after, epoch_ms, up)) as pages:
         async for found in pages:
             changed.update((str(issue["id"]), parent_of(issue, up)) for issue in found.issues)
     for id in roots:

@@ -45,7 +45,7 @@ async def backfill(client: Client, connection: Connection, reading: Reading, res
             else await fetch_chunk(client, site, asked, "backfill")
         )
 
-    async with aclosing(numbered(side_by_side(wanted(), work, LANES), "backfill")) as pages:
+    async with aclosing(numbered(side_by_side(wanted(), work, LANES))) as pages:
         async for page in pages:
             yield page
 
@@ -71,7 +71,7 @@ async def fetch(client: Client, connection: Connection, reading: Reading, ids: S
         return [*(replace(page, missing=()) for page in pages), late]
 
     groups = [list(ids[at : at + queries.BULK]) for at in range(0, len(ids), queries.BULK)]
-    async with aclosing(numbered(side_by_side(each(groups), work, LANES), "fetch")) as pages:
+    async with aclosing(numbered(side_by_side(each(groups), work, LANES))) as pages:
         async for page in pages:
             yield page
 

@@ -36,7 +36,7 @@ async def history(client: Client, connection: Connection, reading: Reading, ids:
 
     groups = [list(ids[at : at + size]) for at in range(0, len(ids), size)]
     lanes = LANES if site.server else HISTORY_LANES
-    async with aclosing(numbered(side_by_side(each(groups), work, lanes), "history")) as pages:
+    async with aclosing(numbered(side_by_side(each(groups), work, lanes))) as pages:
         async for page in pages:
             yield page
 

@@ -65,14 +65,15 @@ def listed(clause: str) -> str:
 
 
 def since(clause: str, moment: datetime, *, epoch_ms: bool, zone: str) -> str:
-    """Return what of `clause` changed from the minute of `moment` on, oldest first; there is no upper bound.
+    """Return what of `clause` (empty: anything) changed from the minute of `moment` on, oldest first, without an end.
 
     Unquoted milliseconds mean one instant everywhere; a quoted date is read in the account's profile zone.
     """
     minute = moment.replace(second=0, microsecond=0)
     local = minute if epoch_ms else minute.astimezone(ZoneInfo(zone))
     start = str(int(minute.timestamp()) * 1000) if epoch_ms else f'"{local:%Y-%m-%d %H:%M}"'
-    return f"{clause} AND updated >= {start} ORDER BY updated ASC, id ASC"
+    both = f"{clause} AND " if clause else ""
+    return f"{both}updated >= {start} ORDER BY updated ASC, id ASC"
 
 
 def children_jql(parents: Sequence[str], fields: Mapping[str, Json], *, server: bool) -> str:

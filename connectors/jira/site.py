@@ -44,10 +44,12 @@ class Found:
 
     @property
     def ids(self) -> list[str]:
+        """The ids in the order of the page."""
         return [str(issue["id"]) for issue in self.issues]
 
 
 def site_of(client: Client, connection: Connection, reading: Reading) -> Site:
+    """Read the facts that decide requests, and use the gateway where discovery found that we must."""
     facts = reading.facts
     gateway, roles, fields = facts.get("gateway"), facts.get("fields"), facts.get("request_fields")
     if isinstance(gateway, str):
@@ -64,18 +66,21 @@ def site_of(client: Client, connection: Connection, reading: Reading) -> Site:
 
 
 async def find(client: Client, call: Call) -> Found:
+    """Send a call that is answered with a page of issues."""
     answer, told = await client.read(call)
     page = as_object(client, told)
     return Found(answer=answer, issues=[issue for issue in objects(page, "issues") if "id" in issue], page=page)
 
 
 def as_object(client: Client, told: Json) -> dict[str, Any]:
+    """Return the answer as an object; raise VendorUnavailableError where it is something else."""
     if isinstance(told, dict):
         return told
     raise VendorUnavailableError(f"{client.name}: Jira answered {type(told).__name__} where an object was expected.")
 
 
 def objects(page: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the objects of a list in a page, none where there is no list."""
     values = page.get(name)
     return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
@@ -90,6 +95,7 @@ def page_of(
     number: int = 0,
     cursor: Json = None,
 ) -> Page:
+    """Hand out an answer as it came."""
     return Page(
         kind=kind,
         stream=stream,
@@ -108,12 +114,14 @@ def renumbered(page: Page, number: int) -> Page:
 
 
 def nothing(client: Client, stream: str, asked: Sequence[str]) -> Page:
+    """Hand out an empty page: none of `asked` was answered."""
     return Page(
         kind="items", stream=stream, number=0, body=b'{"issues":[]}', read_at=client.now, items=0, missing=tuple(asked)
     )
 
 
-async def numbered(results: AsyncGenerator[list[Page], None], stream: str) -> AsyncGenerator[Page, None]:
+async def numbered(results: AsyncGenerator[list[Page], None]) -> AsyncGenerator[Page, None]:
+    """Yield pages numbered from 0 in the order in which they completed."""
     number = 0
     async with aclosing(results):
         async for pages in results:
@@ -136,6 +144,7 @@ def parent_of(issue: Mapping[str, Any], up: Sequence[str]) -> str | None:
 
 
 def updated_ms(issue: Mapping[str, Any]) -> float:
+    """Return when an issue was last changed in epoch milliseconds, 0 where it does not say."""
     text = (issue.get("fields") or {}).get("updated")
     try:
         return to_ms(datetime.fromisoformat(text)) if isinstance(text, str) else 0.0
@@ -144,8 +153,10 @@ def updated_ms(issue: Mapping[str, Any]) -> float:
 
 
 def to_ms(moment: datetime) -> float:
+    """Return epoch milliseconds."""
     return moment.timestamp() * 1000
 
 
 def number_of(value: Json) -> float | None:
+    """Return a JSON number, None for anything else."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

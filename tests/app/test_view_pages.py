@@ -144,7 +144,8 @@ def test_only_so_many_inputs_are_shown_and_the_rest_is_counted_with_its_effect()
         for i in range(137)
     ]
     text = rendered(explain(document, zone=ZONE), 120)
-    assert text.count("named in the file") == 25
+    assert len([line for line in text.splitlines() if line.startswith("  ████████   0.5    PAY-")]) == 25
+    assert "\n  all linked by: named in the file\n" in text
     assert "… and 112 more, together 56.0 points · keyrail explain KR2 --json" in text
 
 
@@ -177,6 +178,57 @@ def test_a_value_set_by_hand_stands_before_what_is_computed() -> None:
     text = rendered(explain(document, zone=ZONE), 80)
     assert "  40 % by maria@acme.com: the pilot is live\n" in text
     assert "\nWhat is computed beside it: 30 %\n  (1 x 30 %) / 1 = 30 %\n" in text
+
+
+def test_what_all_items_have_in_common_is_told_once() -> None:
+    document = read("explain_key_result")
+    for row in document["inputs"]:
+        row.update(rule="rule:checkout-epics")
+    for width in (60, 80):
+        text = rendered(explain(document, zone=ZONE), width)
+        assert text.count("checkout-epics") == 1
+        assert "\n  each with share 0.4 · all linked by: checkout-epics\n" in text
+        assert "PAY-100" in text
+
+
+def test_what_only_the_shown_items_have_in_common_is_not_said_of_all() -> None:
+    document = read("explain_key_result")
+    for row in document["inputs"]:
+        row.update(rule="rule:checkout-epics")
+    document["inputs"][-1].update(rule="work", effect=0.0)
+    text = rendered(explain(document, zone=ZONE, most=2), 80)
+    assert "all linked by" not in text
+    assert "Linked by" in text
+
+
+def test_children_without_a_known_health_show_no_health() -> None:
+    document = read("explain_objective")
+    for row in document["inputs"]:
+        row.pop("health")
+    assert "Unknown" not in rendered(explain(document, zone=ZONE), 80)
+
+
+def test_an_outcome_is_told_with_the_delivery_behind_it() -> None:
+    document = {**read("explain_metric"), "score_basis": "outcome", "delivery": {"progress": 0.66, "inputs": []}}
+    assert "\n33 % of the way to the target, 66 % delivered behind it.\n" in rendered(explain(document, zone=ZONE), 80)
+
+
+def test_subjects_of_skipped_writes_are_named_once() -> None:
+    row = {"target": "jira-badge", "subject": "I1", "action": "skip", "reason": "unchanged"}
+    text = rendered(plan({"writes": [{**row, "address": f"PAY-{i}"} for i in range(3)]}), 80)
+    assert "\n  3 unchanged: jira-badge:I1\n" in text
+
+
+def test_a_single_objective_is_told_without_a_count() -> None:
+    document = read("show")
+    document["objectives"].pop()
+    assert rendered(show(document, zone=ZONE), 80).splitlines()[1] == "1 objective: at risk."
+
+
+def test_an_error_of_the_configuration_without_a_place_is_one_statement() -> None:
+    assert rendered(error(ConfigError("There is no workspace file. Make one with: keyrail init")), 80) == (
+        "Error: There is no workspace file. Make one with: keyrail init.\n"
+    )
 
 
 def test_an_imputed_size_is_marked_and_the_mark_explained() -> None:
@@ -307,4 +359,11 @@ def test_a_census_that_misses_items_leads_to_their_repair() -> None:
     row = {"connection": "jira-main", "items": 12, "missing": ["7", "8"], "deleted": 1}
     text = rendered(counts({"connections": [row]}, kind="census", zone=ZONE, now=NOW), 80)
     assert text.startswith("12 items compared in 1 connection; 2 missing and 1 deleted.\n")
-    assert text.endswith("Next: keyrail census --repair · read what is missing\n")
+    assert text.endswith("Next: keyrail census --repair · read what is missing, mark what is gone\n")
+
+
+def test_a_repaired_census_is_not_to_be_repaired_again() -> None:
+    row = {"connection": "jira-main", "items": 12, "listed": 14, "missing": 2}
+    text = rendered(counts({"connections": [row], "repaired": True}, kind="census", zone=ZONE, now=NOW), 80)
+    assert text.endswith("Next: keyrail show · where everything stands\n")
+    assert "Connection  Items  Listed\njira-main      12      14\n" in text

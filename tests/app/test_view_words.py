@@ -232,6 +232,10 @@ def test_a_rule_is_told_in_words(rule: str, via: str | None, text: str) -> None:
     assert words.rule(rule, via) == text
 
 
+def test_keys_are_ordered_as_people_count() -> None:
+    assert sorted(["PAY-10", "PAY-2", "CORE-1", "PAY-1"], key=words.in_order) == ["CORE-1", "PAY-1", "PAY-2", "PAY-10"]
+
+
 @pytest.mark.parametrize("module", [words, progress])
 def test_what_a_machine_reads_pays_nothing_for_what_people_read(module: ModuleType) -> None:
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))

@@ -76,7 +76,7 @@ objectives:
     status: active
     rollup: {manual: 0.4, by: maria@acme.com, reason: The numbers are late, until: 2026-11-30}
     dimensions: {product: Checkout}
-    policies: {size: points, health: {on_track: 0.2}}
+    policies: {size: points, health: {on_track: 0.95}}
     key_results:
       - id: KR1
         title: Checkout conversion from 2.1 % to 3 %
@@ -231,7 +231,7 @@ def test_objectives(workspace) -> None:
     assert found.rollup == ManualRollup(
         value=0.4, by="maria@acme.com", reason="The numbers are late", until=date(2026, 11, 30)
     )
-    assert found.policies == {"size": "points", "size_field": None, "health": {"on_track": 0.2}}
+    assert found.policies == {"size": "points", "size_field": None, "health": {"on_track": 0.95}}
     assert workspace.objectives["O0"].rollup == "auto"
 
 

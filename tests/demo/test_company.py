@@ -147,6 +147,14 @@ def test_things_happen_one_at_a_time_and_are_told():
     assert all(change.at == made.site.now() for change in events)
 
 
+def test_a_change_says_what_happened():
+    site = built().site
+    epic = site.find("PAY-1")
+    change = site.change(site.create("PAY", "Task", "Measure consent", parent=epic), status="Done")
+    assert change.said == "status: To Do -> Done, resolution: none -> Done"
+    assert site.changes[-2].said == "created: Measure consent"
+
+
 async def test_live_goes_on():
     made, seen = built(), []
     async for change in company.live(made.site, every=0):

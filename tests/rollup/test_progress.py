@@ -7,7 +7,8 @@ import pytest
 
 from domain.facts import Fact, Facts, Node
 from domain.rules import CREDITS, Credit, Policies
-from rollup.progress import delivery, epics, lone, median, sized
+from rollup.progress import delivery, epics, lone, sized
+from rollup.sizes import median
 
 TODAY = date(2026, 11, 20)
 ONE = {"I1": 1.0}

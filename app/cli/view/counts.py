@@ -25,7 +25,8 @@ def counts(doc: Doc, *, kind: str = "backfill", zone: str = "UTC", now: datetime
 
     ``{"connections": [{connection, items, read, expected, requests, seconds, missing, deleted, moved, inaccessible,
     parked, history, error, complete_to}], "published": …}``; what is absent or null was not looked at and is not
-    told. `missing` and its like are numbers or lists; `published` is as for `plan.published`.
+    told. `missing` and its like are numbers or lists; `published` is as for `plan.published`. A census has
+    `listed` in place of `complete_to`, and `repaired` beside its connections.
     """
     return Sheet(lambda width: _lines(doc, kind, zone, now, width))
 
@@ -43,12 +44,12 @@ def _lines(doc: Doc, kind: str, zone: str, now: datetime | None, width: int) -> 
     else:
         yield from _table(rows, zone, now, width)
     for row in rows:
-        yield from _remarks(row, kind, width)
+        yield from _remarks(row, width)
     if doc.get("published"):
         yield Text()
         yield from (line(each) for each in flow(["Published", *outcome(doc["published"])], width))
     yield Text()
-    yield from closing(_next(rows, failed, kind), width)
+    yield from closing(_next(doc, failed, kind), width)
 
 
 def _headline(rows: Sequence[Doc], failed: Sequence[Doc], kind: str) -> str:
@@ -96,7 +97,12 @@ def _facts(row: Doc, zone: str, now: datetime | None) -> list[str]:
         said.append(words.plural(row["requests"], "request"))
     if row.get("seconds") is not None:
         said.append(words.duration(row["seconds"]))
-    said.append(f"complete to {_complete(row, zone, now)}" if row.get("complete_to") else "not complete yet")
+    if row.get("listed") is not None:
+        said.append(f"{words.exact(row['listed'])} listed by the tracker")
+    elif row.get("complete_to"):
+        said.append(f"complete to {_complete(row, zone, now)}")
+    else:
+        said.append("not complete yet")
     return said
 
 
@@ -108,18 +114,25 @@ def _table(rows: Sequence[Doc], zone: str, now: datetime | None, width: int) -> 
         (Column(header="Connection", flex=1), [words.clean(row["connection"]) for row in rows]),
         (Column(header="Items", right=True), whole("items")),
     ]
-    for name, header in (("read", "Read"), ("expected", "Expected"), ("history", "Changes"), ("requests", "Requests")):
+    for name, header in (
+        ("listed", "Listed"),
+        ("read", "Read"),
+        ("expected", "Expected"),
+        ("history", "Changes"),
+        ("requests", "Requests"),
+    ):
         if any(row.get(name) is not None for row in rows):
             shown.append((Column(header=header, right=True, flex=1), whole(name)))
     if any(row.get("seconds") is not None for row in rows):
         times = [words.duration(row["seconds"]) if row.get("seconds") is not None else "not timed" for row in rows]
         shown.append((Column(header="Time", right=True), times))
-    shown.append((Column(header="Complete to"), [_complete(row, zone, now) for row in rows]))
+    if not any(row.get("listed") is not None for row in rows):
+        shown.append((Column(header="Complete to"), [_complete(row, zone, now) for row in rows]))
     cells: list[list[Cell]] = [[column[i] for _, column in shown] for i in range(len(rows))]
     yield from table([column for column, _ in shown], cells, width)
 
 
-def _remarks(row: Doc, kind: str, width: int) -> Iterator[Text]:
+def _remarks(row: Doc, width: int) -> Iterator[Text]:
     name = words.clean(row["connection"])
     found = [f"{words.exact(_many(row[key]))} {said}" for key, said in FOUND.items() if row.get(key)]
     if found:
@@ -137,12 +150,13 @@ def _remarks(row: Doc, kind: str, width: int) -> Iterator[Text]:
         yield from shown
 
 
-def _next(rows: Sequence[Doc], failed: Sequence[Doc], kind: str) -> str:
+def _next(doc: Doc, failed: Sequence[Doc], kind: str) -> str:
+    rows = doc.get("connections") or []
     if failed:
         one = f" --connection {words.clean(failed[0]['connection'])}" if len(rows) > 1 else ""
         return words.next_step(f"{kind}{one}", "goes on where it stopped")
-    if kind == "census" and any(row.get("missing") for row in rows):
-        return words.next_step("census --repair", "read what is missing")
+    if kind == "census" and not doc.get("repaired") and any(_many(row.get(name)) for row in rows for name in FOUND):
+        return words.next_step("census --repair", "read what is missing, mark what is gone")
     if any(row.get("parked") for row in rows):
         return words.next_step("replay --parked", "read the parked payloads again")
     return words.next_step("show", "where everything stands")

@@ -28,13 +28,15 @@ _SAFE: tuple[tuple[type[KeyrailError], str], ...] = (
 
 def error(raised: KeyrailError) -> Sheet:
     """Return any of our errors: located problems of a file as a list, everything else as one statement."""
-    if isinstance(raised, ConfigError) and raised.problems:
+    if isinstance(raised, ConfigError):
         return config_error(raised)
     return Sheet(lambda width: _statement(raised, width))
 
 
 def config_error(raised: ConfigError) -> Sheet:
-    """Return all problems of a workspace file at once, aligned, each with its place."""
+    """Return all problems of a workspace file at once, aligned, each with its place; without any, its statement."""
+    if not raised.problems:
+        return Sheet(lambda width: _statement(raised, width))
     return Sheet(lambda width: _problem_page(raised, width))
 
 

@@ -112,7 +112,7 @@ def _sentence(doc: Doc) -> str:
         return words.sentence(doc["sentence"])
     value = doc.get("progress")
     if value is not None:
-        return f"Its progress is {words.percent(value)}."
+        return f"{_reached(doc, value)}."
     advice = words.advice(doc.get("state"), doc.get("kind") or "", words.clean(doc["id"]))
     return f"{words.state(doc.get('state'))}. {advice}".rstrip()
 
@@ -124,6 +124,17 @@ def _kind(row: Doc) -> str:
     if "size" in row:
         return "item"
     return "check_in" if "value" in row else "child"
+
+
+def _reached(doc: Doc, value: float) -> str:
+    """Return a value in words; an outcome with the delivery behind it."""
+    if doc.get("kind") == "objective":
+        return f"{words.percent(value)} reached"
+    if doc.get("score_basis") != "outcome" and not isinstance(doc.get("delivery"), Mapping):
+        return f"{words.percent(value)} delivered"
+    delivered = (doc.get("delivery") or {}).get("progress")
+    behind = f", {words.percent(delivered)} delivered behind it" if delivered is not None else ""
+    return f"{words.percent(value)} of the way to the target{behind}"
 
 
 def _inputs(part: Doc, id: str, width: int, most: int) -> Iterator[Text]:
@@ -144,7 +155,7 @@ def _inputs(part: Doc, id: str, width: int, most: int) -> Iterator[Text]:
         count = sum(row.get("count") or 1 for row in rows)
         yield Text()
         yield line(("What makes it up", "bold"), (f"  {words.plural(count, noun)}", DIM))
-        yield from shown(ranked[:most], width)
+        yield from shown(ranked, most, width)
         yield from _more(id, ranked[most:], width)
         if any(row.get("imputed") for row in rows):
             yield from paragraph("* not estimated: sized like its siblings, its team, or 1", width, DIM, indent=2)
@@ -178,44 +189,52 @@ def _named(row: Doc) -> str:
     return words.clean(row.get("key") or row.get("id") or "?")
 
 
-def _item_lines(rows: Sequence[Doc], width: int) -> Iterator[Text]:
-    largest = _largest(rows)
+def _item_lines(whole: Sequence[Doc], most: int, width: int) -> Iterator[Text]:
+    rows, largest = whole[:most], _largest(whole)
+    shares = {_share(row) for row in whole}
+    rules = {words.rule(row.get("rule")) for row in whole}
     if width < CARDS_BELOW:
         for row in rows:
             facts = [
                 f"size {_size(row)}",
                 f"credit {words.number(row.get('credit') or 0)}",
-                *([f"share {words.number(row['share'])}"] if row.get("share") not in (None, 1) else []),
-                words.rule(row.get("rule"), row.get("inherited_from")),
+                *([f"share {_share(row)}"] if len(shares) > 1 else []),
+                *([words.rule(row.get("rule"))] if len(rules) > 1 else []),
+                *([f"via {words.clean(row['inherited_from'])}"] if row.get("inherited_from") else []),
             ]
             yield from _card(row, largest, facts, width)
-        return
-    columns = [
-        Column(header="Effect in points"),
-        Column(header="Item", flex=1, least=10),
-        Column(header="Title", flex=1, least=14),
-        Column(header="Size", right=True),
-        Column(header="Credit", right=True),
-        Column(header="Share", right=True),
-        Column(header="Linked by", flex=2, style=DIM, least=12),
-    ]
-    cells: list[list[Cell]] = [
-        [
-            _effect(row, largest),
-            _named(row),
-            words.clean(row.get("title") or ""),
-            _size(row),
-            words.number(row.get("credit") or 0),
-            words.number(row["share"] if row.get("share") is not None else 1),
-            words.rule(row.get("rule"), row.get("inherited_from")),
+    else:
+        shown: list[tuple[Column, list[str]]] = [
+            (Column(header="Effect in points"), [_effect(row, largest) for row in rows]),
+            (Column(header="Item", flex=1, least=10), [_named(row) for row in rows]),
+            (Column(header="Title", flex=1, least=14), [words.clean(row.get("title") or "") for row in rows]),
+            (Column(header="Size", right=True), [_size(row) for row in rows]),
+            (Column(header="Credit", right=True), [words.number(row.get("credit") or 0) for row in rows]),
         ]
-        for row in rows
+        if len(shares) > 1:
+            shown.append((Column(header="Share", right=True), [_share(row) for row in rows]))
+        if len(rules) > 1:
+            linked = [words.rule(row.get("rule"), row.get("inherited_from")) for row in rows]
+            shown.append((Column(header="Linked by", flex=2, style=DIM, least=12), linked))
+        elif any(row.get("inherited_from") for row in rows):
+            via = [words.clean(row.get("inherited_from") or "itself") for row in rows]
+            shown.append((Column(header="Via", flex=2, style=DIM, least=8), via))
+        cells: list[list[Cell]] = [[texts[i] for _, texts in shown] for i in range(len(rows))]
+        yield from table([column for column, _ in shown], cells, width, indent=2)
+    common = [
+        *([f"each with share {_share(rows[0])}"] if len(shares) == 1 and shares != {"1"} else []),
+        *([f"all linked by: {words.rule(rows[0].get('rule'))}"] if len(rules) == 1 and rows[0].get("rule") else []),
     ]
-    yield from table(columns, cells, width, indent=2)
+    if common:
+        yield from (line((each, DIM)) for each in _indented(flow(common, width - 2)))
 
 
-def _child_lines(rows: Sequence[Doc], width: int) -> Iterator[Text]:
-    largest = _largest(rows)
+def _share(row: Doc) -> str:
+    return words.number(row["share"] if row.get("share") is not None else 1)
+
+
+def _child_lines(whole: Sequence[Doc], most: int, width: int) -> Iterator[Text]:
+    rows, largest = whole[:most], _largest(whole)
 
     def value(row: Doc) -> str:
         return words.percent(row["progress"]) if row.get("progress") is not None else words.state(row.get("state"))
@@ -228,13 +247,14 @@ def _child_lines(rows: Sequence[Doc], width: int) -> Iterator[Text]:
             facts = [value(row), f"weight {weight(row)}", *([words.health(row["health"])] if row.get("health") else [])]
             yield from _card(row, largest, facts, width)
         return
+    known = any(row.get("health") for row in rows)
     columns = [
         Column(header="Effect in points"),
         Column(header="Part", flex=1),
         Column(header="Title", flex=1, least=14),
         Column(header="Progress", right=True),
         Column(header="Weight", right=True),
-        Column(header="Health"),
+        *([Column(header="Health")] if known else []),
     ]
     cells: list[list[Cell]] = [
         [
@@ -243,23 +263,27 @@ def _child_lines(rows: Sequence[Doc], width: int) -> Iterator[Text]:
             words.clean(row.get("title") or ""),
             value(row),
             weight(row),
-            (words.health(row.get("health")), words.HEALTH_STYLES.get(row.get("health") or "", "")),
+            *(
+                [(words.health(row.get("health")), words.HEALTH_STYLES.get(row.get("health") or "", ""))]
+                if known
+                else []
+            ),
         ]
         for row in rows
     ]
     yield from table(columns, cells, width, indent=2)
 
 
-def _check_in_lines(rows: Sequence[Doc], width: int) -> Iterator[Text]:
-    for row in sorted(rows, key=lambda each: str(each.get("as_of") or ""), reverse=True):
+def _check_in_lines(rows: Sequence[Doc], most: int, width: int) -> Iterator[Text]:
+    for row in sorted(rows[:most], key=lambda each: str(each.get("as_of") or ""), reverse=True):
         on = words.long_day(words.instant(row["as_of"]).date()) if row.get("as_of") else "undated"
         by = f" by {words.clean(row['by'])}" if row.get("by") else ""
         note = f": {words.clean(row['note'])}" if row.get("note") else ""
         yield from paragraph(f"{words.exact(row['value'])} on {on}{by}{note}", width, indent=2, hang=4)
 
 
-def _milestone_lines(rows: Sequence[Doc], width: int) -> Iterator[Text]:
-    for row in rows:
+def _milestone_lines(rows: Sequence[Doc], most: int, width: int) -> Iterator[Text]:
+    for row in rows[:most]:
         reached = f"reached {words.long_day(date.fromisoformat(row['done']))}" if row.get("done") else "to be reached"
         weight = f"weight {words.number(row.get('weight') or 0)}"
         said = [words.clean(row.get("title") or ""), reached, weight]
@@ -268,8 +292,8 @@ def _milestone_lines(rows: Sequence[Doc], width: int) -> Iterator[Text]:
             yield line(f"  {mark} {each}" if i == 0 else f"    {each}")
 
 
-def _manual_lines(rows: Sequence[Doc], width: int) -> Iterator[Text]:
-    for row in rows:
+def _manual_lines(rows: Sequence[Doc], most: int, width: int) -> Iterator[Text]:
+    for row in rows[:most]:
         value = f"{words.percent(row['effect'])} by " if row.get("effect") is not None else "by "
         why = f": {words.clean(row['reason'])}" if row.get("reason") else ""
         yield from paragraph(f"{value}{words.clean(row.get('by') or 'a person')}{why}", width, indent=2, hang=4)
@@ -298,6 +322,8 @@ def _excluded(part: Doc, width: int) -> Iterator[Text]:
     grouped: dict[str, list[str]] = {}
     for row in excluded:
         grouped.setdefault(row.get("reason") or "", []).append(_named(row))
+    for keys in grouped.values():
+        keys.sort(key=words.in_order)
     yield Text()
     yield line(("What was left out", "bold"), (f"  {words.exact(len(excluded))}", DIM))
     for code, keys in sorted(grouped.items(), key=lambda each: (-len(each[1]), each[0])):

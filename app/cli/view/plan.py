@@ -113,7 +113,7 @@ def _skipped(writes: Sequence[Doc], width: int) -> Iterator[Text]:
     for write in writes:
         grouped.setdefault(words.clean(write.get("reason") or "unchanged"), []).append(_short(write))
     for why, subjects in sorted(grouped.items(), key=lambda each: (-len(each[1]), each[0])):
-        said = f"{words.exact(len(subjects))} {why}: {words.listed(subjects, 8)}"
+        said = f"{words.exact(len(subjects))} {why}: {words.listed(list(dict.fromkeys(subjects)), 8)}"
         yield from paragraph(said, width, indent=2, hang=4)
 
 

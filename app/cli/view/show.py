@@ -126,6 +126,8 @@ def _headline(doc: Doc) -> str:
         rows = doc.get(name) or []
         if rows:
             counted = Counter(row.get("health") or "unknown" for row in rows)
+            if len(rows) == 1:
+                return f"1 {noun}: {words.health_word(rows[0].get('health'))}."
             said = [f"{n} {words.health_word(code)}" for code in words.HEALTH if (n := counted[code])]
             return f"{words.plural(len(rows), noun)}: {words.listed(said)}."
     return "Nothing to show yet."
@@ -275,7 +277,8 @@ def _facts(branch: Branch, today: date) -> Iterator[str]:
         for name, key in (("outcome", "outcome_progress"), ("delivery", "delivery_progress")):
             if doc.get(key) is not None:
                 yield f"{name} {words.percent(doc[key])}"
-    if doc.get("expected") is not None and doc.get("progress") is not None:
+    told = "expected" in " ".join((doc.get("health_reasons") or [])[:1])
+    if doc.get("expected") is not None and doc.get("progress") is not None and not told:
         yield f"{words.percent(doc['expected'])} expected by today"
     counts = doc.get("counts") or {}
     scope = sum(counts.get(each) or 0 for each in ("todo", "in_progress", "done"))

@@ -290,6 +290,11 @@ def listed(parts: list[str], limit: int = 0) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
+def in_order(key: str) -> tuple[tuple[str, int], ...]:
+    """Return what to sort keys by so that PAY-2 comes before PAY-10."""
+    return tuple((text, int(digits or 0)) for text, digits in re.findall(r"([^0-9]*)([0-9]{0,18})", key))
+
+
 def sentence(text: str) -> str:
     """Return a text as a sentence: capital first letter unless it is of a name, full stop unless it has a mark."""
     text = clean(text)

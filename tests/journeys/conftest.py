@@ -1,0 +1,283 @@
+"""The whole road as its users have it: the command line in a process of its own, a tracker behind real HTTP.
+
+A company is pulled once for the session; each test gets a copy of its files and of its tracker.
+"""
+
+import asyncio
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+from starlette.responses import Response
+
+from app.demo.company import build
+from app.demo.jira import application
+from app.demo.server import serve
+from app.demo.site import Site
+from app.demo.workspace import workspace_text
+
+SECRETS = {"DEMO_JIRA_TOKEN": "demo-token", "DEMO_JIRA_WEBHOOK_SECRET": "demo-webhook-secret"}
+PATIENCE = 60
+"""seconds until a command is given up"""
+
+
+@dataclass
+class Ended:
+    """How a command ended: its exit code and what it printed."""
+
+    arguments: tuple[str, ...]
+    code: int | None
+    out: bytes
+    err: str
+
+    @property
+    def text(self):
+        return self.out.decode()
+
+    @property
+    def doc(self):
+        """The one JSON document on standard output; anything beside it fails here."""
+        assert self.out.endswith(b"\n"), (self.arguments, self.out[-200:], self.err)
+        assert self.out.count(b"\n") == 1, (self.arguments, self.out[:500])
+        return orjson.loads(self.out)
+
+    @property
+    def lines(self):
+        return [orjson.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def words(self):
+        """What was said on standard error, as one line: the breaks depend on the width of the terminal."""
+        return " ".join(self.err.split())
+
+
+@dataclass
+class Running:
+    """A command that was started: to be waited for, or stopped by a signal."""
+
+    warm: "Warm"
+    arguments: tuple[str, ...]
+    folder: Path
+    pid: int
+
+    def wait(self, seconds=PATIENCE):
+        code = self.warm.ask({"wait": self.pid, "seconds": seconds})["code"]
+        out, err = (self.folder / "out").read_bytes(), (self.folder / "err").read_text()
+        assert code is not None, f"keyrail {' '.join(self.arguments)} took longer than {seconds} s: {err[-2000:]}"
+        return Ended(arguments=self.arguments, code=code, out=out, err=err)
+
+
+class Warm:
+    """A process with everything imported, which commands are forked from (`warm.py`)."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.number = 0
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", str(Path(__file__).with_name("warm.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "utf-8"},
+        )
+
+    def ask(self, order):
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def start(self, arguments, *, cwd, env, stdin=b"", largest_file=None):
+        self.number += 1
+        folder = self.folder / str(self.number)
+        folder.mkdir()
+        (folder / "in").write_bytes(stdin)
+        for name in ("out", "err"):
+            (folder / name).touch()
+        order = {
+            "arguments": list(arguments),
+            "cwd": str(cwd),
+            "env": env,
+            "stdin": str(folder / "in"),
+            "stdout": str(folder / "out"),
+            "stderr": str(folder / "err"),
+            "largest_file": largest_file,
+        }
+        return Running(warm=self, arguments=tuple(arguments), folder=folder, pid=self.ask({"start": order})["pid"])
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(10)
+
+
+class Tracker:
+    """A simulated tracker on one port for the whole session; each test puts its own site there."""
+
+    def __init__(self):
+        self.face = None
+        self.url = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._thread.start()
+        assert self._ready.wait(20)
+
+    async def __call__(self, scope, receive, send):
+        await (self.face or Response(b"", 503))(scope, receive, send)
+
+    async def _serve(self):
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        async with serve(self) as url:
+            self.url = url
+            self._ready.set()
+            await self._end.wait()
+
+    def close(self):
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(10)
+
+
+@dataclass
+class Company:
+    """A folder with a workspace file and a store, the tracker behind it, and the command line."""
+
+    folder: Path
+    tracker: Tracker
+    warm: Warm
+    site: Site
+    env: dict = field(default_factory=lambda: dict(SECRETS))
+
+    def __post_init__(self):
+        self.site.url = self.tracker.url
+        self.face = self.tracker.face = application(self.site)
+
+    @property
+    def file(self):
+        return self.folder / "keyrail.yaml"
+
+    def start(self, *arguments, stdin=b"", env=None, largest_file=None):
+        said = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", "COLUMNS": "100"}
+        stated = {name: value for name, value in (self.env | (env or {})).items() if value is not None}
+        arguments = ("--workspace", str(self.file), *arguments)
+        return self.warm.start(arguments, cwd=self.folder, env=said | stated, stdin=stdin, largest_file=largest_file)
+
+    def run(self, *arguments, code=0, **more):
+        """Run a command to its end; it must end with `code` and never with a traceback."""
+        ended = self.start(*arguments, **more).wait()
+        assert "Traceback" not in ended.err, ended.err
+        assert ended.code == code, (arguments, ended.code, ended.text[-2000:], ended.err[-2000:])
+        return ended
+
+    def json(self, *arguments, code=0, **more):
+        return self.run(*arguments, "--json", code=code, **more).doc
+
+    def asked(self, path="", method=""):
+        """Return the requests so far whose path ends so."""
+        return [one for one in self.face.exchanges if one.path.endswith(path) and one.method.startswith(method)]
+
+    def forget(self):
+        """Forget the requests so far."""
+        self.face.exchanges.clear()
+
+    def edit(self, before, after, times=1):
+        """Replace a text in the workspace file."""
+        text = self.file.read_text()
+        assert text.count(before) == times, (before, text.count(before))
+        self.file.write_text(text.replace(before, after))
+
+    def items(self):
+        """Return what `export items` says, by key."""
+        return {item["key"]: item for item in self.run("export", "items").lines}
+
+    def fetched(self):
+        """Return how often each issue was read by id, over all requests so far."""
+        return Counter(
+            str(issue) for one in self.asked("/issue/bulkfetch") for issue in json.loads(one.request)["issueIdsOrKeys"]
+        )
+
+    def stop_after(self, path, times, number, running):
+        """Send a signal to a running command when `path` was answered so many times."""
+        seen = 0
+
+        def observe(exchange):
+            nonlocal seen
+            seen += exchange.path.endswith(path)
+            if seen == times and exchange.path.endswith(path):
+                os.kill(running().pid, number)
+
+        self.face.observers.append(observe)
+
+
+@pytest.fixture(scope="session")
+def tracker():
+    made = Tracker()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    made = Warm(tmp_path_factory.mktemp("commands"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory, tracker):
+    """A workspace file and a site, nothing pulled: (folder, the site as bytes)."""
+    folder = tmp_path_factory.mktemp("fresh")
+    today = datetime.now(UTC).date()
+    site = Site()
+    build(site, today)
+    (folder / "keyrail.yaml").write_text(workspace_text(tracker.url, today))
+    return folder, pickle.dumps(site)
+
+
+@pytest.fixture(scope="session")
+def pulled(tmp_path_factory, tracker, warm, fresh):
+    """The same after `backfill` and four check-ins, and how the backfill ended."""
+    source, site = fresh
+    folder = tmp_path_factory.mktemp("pulled") / "files"
+    shutil.copytree(source, folder)
+    company = Company(folder=folder, tracker=tracker, warm=warm, site=pickle.loads(site))
+    ended = company.run("backfill", "--json")
+    for key_result, value in (("KR1", 2.62), ("KR3", 1.8), ("KR4", 325), ("KR6", 46)):
+        company.run("check-in", key_result, str(value))
+    company.run("show")
+    return folder, pickle.dumps(company.site), ended
+
+
+@pytest.fixture
+def empty(tmp_path, tracker, warm, fresh):
+    """A company that nothing was pulled from yet."""
+    folder, site = fresh
+    shutil.copytree(folder, tmp_path / "files")
+    return Company(folder=tmp_path / "files", tracker=tracker, warm=warm, site=pickle.loads(site))
+
+
+@pytest.fixture
+def company(tmp_path, tracker, warm, pulled):
+    """A company that was pulled with its history; no request was made since."""
+    folder, site, _ = pulled
+    shutil.copytree(folder, tmp_path / "files")
+    return Company(folder=tmp_path / "files", tracker=tracker, warm=warm, site=pickle.loads(site))
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.journey)
+
+
+__all__ = ["Company", "Ended", "signal"]

@@ -1,0 +1,77 @@
+"""Runs the command line over and over, each time in a process of its own that is forked from a warm one.
+
+Importing costs more than most commands do; a fork has its own arguments, environment, files, limits and
+signals, and ends with its own exit code, as if it had been started from nothing.
+Orders come as JSON lines: ``{"start": {…}}`` answers ``{"pid"}``, ``{"wait": pid, "seconds"}`` answers ``{"code"}``.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from importlib import import_module
+
+MODULES = (
+    "app.bootstrap", "app.cli", "app.cli.tabular", "app.cli.view.check", "app.cli.view.counts", "app.cli.view.errors",
+    "app.cli.view.explain", "app.cli.view.plan", "app.cli.view.progress", "app.cli.view.show", "config.schema",
+    "config.rollover", "config.template", "rich.console", "storage.migrate", "sync.exports", "sync.parse", "sync.probe",
+    "sync.publish", "sync.replay", "sync.run",
+)  # fmt: skip
+
+
+def start(order):
+    pid = os.fork()
+    if pid:
+        return pid
+    files = (os.open(order["stdin"], os.O_RDONLY), *(os.open(order[name], os.O_WRONLY) for name in ("stdout", "stderr")))
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+    os.chdir(order["cwd"])
+    os.environ.clear()
+    os.environ.update(order["env"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if order["largest_file"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest_file"], order["largest_file"]))
+    sys.argv = ["keyrail", *order["arguments"]]
+    code = 1
+    try:
+        import_module("app.cli").main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            if not stream.closed:
+                stream.flush()
+        os._exit(code)
+
+
+def wait(pid, seconds):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return None
+
+
+def main():
+    for name in MODULES:
+        import_module(name)
+    out = os.fdopen(os.dup(1), "w")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in sys.stdin:
+        order = json.loads(line)
+        answer = {"pid": start(order["start"])} if "start" in order else {"code": wait(order["wait"], order["seconds"])}
+        out.write(json.dumps(answer) + "\n")
+        out.flush()
+
+
+main()
