@@ -52,8 +52,8 @@ def unpack(packed: bytes) -> bytes:
     """Return the body as received; raise PayloadError where it is damaged or unpacks to more than 256 MB."""
     try:
         size = zstd.get_frame_info(packed).decompressed_size
-        if size is not None and size > LARGEST:
-            raise PayloadError(f"the stored body unpacks to {size} bytes, more than {LARGEST}")
+        if size is None or size > LARGEST:
+            raise PayloadError(f"the stored body unpacks to {size or 'unknown'} bytes, more than {LARGEST} are refused")
         return zstd.decompress(packed)
     except zstd.ZstdError as error:
         raise PayloadError("the stored body is damaged") from error

@@ -80,8 +80,8 @@ def row_of(
 
 UPDATED = (
     "key", "title", "project", "level", "parent_id", "parent_key", "category", "stage", "estimate", "time_estimate",
-    "team", "flags", "updated_at", "read_at", "completed_on", "canceled_on", "deleted_at", "inaccessible_on", "own", "dimensions",
-    "data",
+    "team", "flags", "updated_at", "read_at", "completed_on", "canceled_on", "deleted_at", "inaccessible_on", "own",
+    "dimensions", "data",
 )  # fmt: skip
 
 

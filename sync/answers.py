@@ -129,16 +129,14 @@ async def explain(context: Context, id_: str) -> Doc:
     async with context.store.read() as tx:
         made = await created(tx)
         if id_ in workspace.objectives:
-            doc: Doc = explain_subject(await views(tx, context), id_, rollups.NO_FACTS)
-            return doc
+            return explain_subject(await views(tx, context), id_, rollups.NO_FACTS)
         if id_ in workspace.key_results or id_ in workspace.initiatives or id_ in made:
             scope = scope_of(workspace, id_, made)
             found = await rollups.facts(tx, scope.shares, measure=measure_of(scope.policies), listed=True)
-            doc = explain_subject(await views(tx, context), id_, found, scope=scope)
-            return doc
+            return explain_subject(await views(tx, context), id_, found, scope=scope)
         await one_item(tx, workspace, id_)
         found = await rollups.facts(tx, None, measure=measure_of(workspace.policies), listed=True)
-        doc = explain_epic(
+        return explain_epic(
             found,
             id_,
             workspace.policies,
@@ -146,7 +144,6 @@ async def explain(context: Context, id_: str) -> Doc:
             workspace=workspace,
             freshness=await freshness(tx, context, context.now()),
         )
-        return doc
 
 
 async def one_item(tx: Transaction, workspace: Workspace, name: str) -> store.Stored:

@@ -39,9 +39,9 @@ async def begin(context: Context, source: Live, *, restart: bool) -> datetime:
     """Return when the running backfill began: now for a new one, the stored instant for an interrupted one."""
     async with context.store.write() as tx:
         state = await checkpoints.load(tx, source.name, STATE)
-        if state is not None and state.get("finished_at") is None and not restart:
-            if state.get("digest") == source.reading.digest:
-                return datetime.fromisoformat(state["started_at"])
+        interrupted = state is not None and state.get("finished_at") is None
+        if interrupted and state["digest"] == source.reading.digest and not restart:
+            return datetime.fromisoformat(state["started_at"])
         started_at = context.now()
         await checkpoints.save(tx, source.name, STATE, {"started_at": started_at, "digest": source.reading.digest})
     return started_at

@@ -6,7 +6,7 @@ Values only; they are put together in `app.bootstrap`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -63,7 +63,7 @@ class Context:
     workspace: Workspace
     mapper: Mapper
     now: Callable[[], datetime] = utc_now
-    watcher: Watcher = Silent()
+    watcher: Watcher = field(default_factory=Silent)
 
     @property
     def zone(self) -> ZoneInfo:

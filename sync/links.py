@@ -33,7 +33,7 @@ async def relink_all(tx: Transaction, mapper: Mapper) -> None:
 
 
 async def relink(tx: Transaction, mapper: Mapper, refs: Collection[Ref]) -> dict[Ref, int]:
-    """Compute the links of items and of all below them that it changes; return the changed ones with their old scope."""
+    """Compute the links of items and of all below them; return those whose links changed, with their old scope."""
     refs = set(refs) | set(await store.resolve_parents(tx))
     if mapper.workspace.mirrors:
         was = await store.scope_numbers(tx)

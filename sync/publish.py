@@ -352,12 +352,12 @@ async def send_one(
     content = content_of(due.content)
     try:
         now_there = await current(source, outlet, row, due.place.address, key)
-        if told is not None and told.fingerprint != "released" and now_there != told.content.get("content"):
-            if now_there != content or due.action == "delete":
-                async with context.store.write() as tx:
-                    await outbox.override(tx, due.place, context.now())
-                done.overridden.append({**document, "before": now_there, "reason": "changed by a person"})
-                return
+        touched = told is not None and told.fingerprint != "released" and now_there != content_of(told.content)
+        if touched and (now_there != content or due.action == "delete"):
+            async with context.store.write() as tx:
+                await outbox.override(tx, due.place, context.now())
+            done.overridden.append({**document, "before": now_there, "reason": "changed by a person"})
+            return
         if due.action == "delete":
             if now_there is not None:
                 await source.client.send(outlet.remove(row, due.place.address, key, source.reading))

@@ -1,0 +1,112 @@
+"""The schema: migrated from empty, the same as in the code, and never touched where a person must decide."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from domain.errors import StorageError
+from storage import migrate
+from storage.engine import create_store, open_store, revision, upgrade
+from storage.tables import REVISION
+
+
+async def run(store, work):
+    """Run a migration command inside a transaction."""
+    async with store.engine.begin() as tx:
+        await tx.run_sync(work)
+
+
+async def set_revision(url, number):
+    store = create_store(url)
+    async with store.write() as tx:
+        await tx.execute(text("update alembic_version set version_num = :number"), {"number": number})
+    await store.close()
+
+
+async def tables(url):
+    store = create_store(url)
+    async with store.read() as tx:
+        names = await tx.run_sync(lambda sync: sync.dialect.get_table_names(sync))
+    await store.close()
+    return set(names)
+
+
+def test_the_revision_in_the_code_is_the_newest_of_the_folder():
+    folder = ScriptDirectory.from_config(migrate.config())
+    assert folder.get_heads() == [REVISION]
+    files = sorted(path.name for path in Path(folder.versions).glob("*.py"))
+    assert files[-1].startswith(f"{REVISION}_")
+
+
+async def test_an_empty_database_is_set_up_as_the_code_has_it(empty_url):
+    assert await tables(empty_url) == set()
+    store = await open_store(empty_url)
+    assert await revision(store) == REVISION
+    await run(store, migrate.run_check)
+    await store.close()
+    again = await open_store(empty_url)
+    await again.close()
+
+
+async def test_check_sees_a_table_that_the_migrations_forgot(store):
+    async with store.write() as tx:
+        await tx.execute(text("drop table notes"))
+    with pytest.raises(Exception, match="New upgrade operations detected"):
+        await run(store, migrate.run_check)
+
+
+async def test_down_leaves_nothing_and_up_brings_it_back(store):
+    await run(store, lambda connection: command.downgrade(migrate.config(connection), "base"))
+    assert await tables(store.url) == {"alembic_version"}
+    assert await revision(store) is None
+    await upgrade(store)
+    await run(store, migrate.run_check)
+
+
+async def test_a_database_ahead_of_the_code_is_refused_untouched(database_url):
+    await set_revision(database_url, "9999")
+    with pytest.raises(StorageError, match=rf"9999.*{REVISION}.*Upgrade Keyrail.*not touched"):
+        await open_store(database_url)
+    store = create_store(database_url)
+    assert await revision(store) == "9999"
+    await store.close()
+
+
+@pytest.mark.postgres
+async def test_postgresql_behind_the_code_waits_for_a_person(postgres_url):
+    await set_revision(postgres_url, "0000")
+    with pytest.raises(StorageError, match=rf"0000.*{REVISION}.*keyrail db upgrade"):
+        await open_store(postgres_url)
+    store = create_store(postgres_url)
+    assert await revision(store) == "0000"
+    await store.close()
+
+
+async def test_two_processes_at_once_set_up_one_database(empty_url):
+    stores = await asyncio.gather(*(open_store(empty_url) for _ in range(3)))
+    assert [await revision(store) for store in stores] == [REVISION] * 3
+    for store in stores:
+        await store.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "keyrail.db", "sqlite://", "sqlite:///:memory:"])
+async def test_a_url_that_cannot_be_used_is_refused_by_name(url):
+    with pytest.raises(StorageError, match="KEYRAIL_DATABASE_URL"):
+        await open_store(url)
+
+
+@pytest.mark.postgres
+async def test_a_message_about_the_database_never_shows_its_password(postgres_url):
+    with pytest.raises(StorageError, match=r"does_not_exist.*Create it") as raised:
+        await open_store(f"{postgres_url.replace('postgres@', 'postgres:hunter2@')}_does_not_exist")
+    assert "hunter2" not in str(raised.value)
+
+
+async def test_a_file_that_is_no_database_is_named(tmp_path):
+    (tmp_path / "notes.txt").write_text("not a database, " * 100)
+    with pytest.raises(StorageError, match=r"notes\.txt.*not a database.*name another"):
+        await open_store(f"sqlite:///{tmp_path}/notes.txt")
