@@ -165,3 +165,7 @@ class Policies:
             else:
                 changes[name] = value
         return replace(self, **changes)  # type: ignore[arg-type]  # names checked above, values by config
+
+
+DEFAULT_POLICIES = Policies()
+"""what holds where the file says nothing"""

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from domain.errors import ConfigError
 from domain.okr import Initiative, KeyResult, Objective, Timeframe
-from domain.rules import MappingRule, Matcher, Policies
+from domain.rules import DEFAULT_POLICIES, MappingRule, Matcher, Policies
 
 
 class Secret:
@@ -134,7 +134,7 @@ class Workspace:
     key_results: Mapping[str, KeyResult] = field(default_factory=dict)
     initiatives: Mapping[str, Initiative] = field(default_factory=dict)
     rules: tuple[MappingRule, ...] = ()
-    policies: Policies = Policies()
+    policies: Policies = DEFAULT_POLICIES
     publish: tuple[PublishRow, ...] = ()
     files: tuple[str, ...] = ()
     digest: str = ""

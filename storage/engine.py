@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from domain.errors import LockedError, StorageError
-from storage.tables import REVISION
+from storage.revision import REVISION
 
 Transaction = AsyncConnection
 
@@ -32,6 +32,11 @@ Transaction = AsyncConnection
 def dumps(value: object) -> str:
     """Serialise a JSON column."""
     return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
+
+
+def loads(stored: str | float) -> Any:  # Any: a JSON value
+    """Read a JSON column; SQLite hands out a bare number as one."""
+    return orjson.loads(stored) if isinstance(stored, str) else stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,27 +95,29 @@ class Store:
     @asynccontextmanager
     async def _advisory_lock(self, name: str) -> AsyncIterator[None]:
         key = int.from_bytes(hashlib.sha256(f"keyrail:{name}".encode()).digest()[:8], "big", signed=True)
-        with explained(self.url):
-            async with self.engine.connect() as connection:
+        async with AsyncExitStack() as stack:
+            with explained(self.url):
+                connection = await stack.enter_async_context(self.engine.connect())
                 session = await connection.execution_options(isolation_level="AUTOCOMMIT")
                 if not await session.scalar(text("select pg_try_advisory_lock(:key)"), {"key": key}):
-                    holder = await session.scalar(
-                        text(
-                            "select a.application_name || ', session ' || l.pid from pg_locks l"
-                            " join pg_stat_activity a using (pid) where l.locktype = 'advisory' and l.granted"
-                            " and (l.classid::bigint << 32 | l.objid::bigint) = :key limit 1"
-                        ),
-                        {"key": key},
-                    )
+                    holder = await session.scalar(text(HOLDER), {"key": key})
                     raise held(name, str(holder or "another session"))
-                try:
-                    yield
-                finally:
+            try:
+                yield
+            finally:
+                with explained(self.url):
                     await session.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
 
     async def close(self) -> None:
         """Close all database connections."""
         await self.engine.dispose()
+
+
+HOLDER = (
+    "select a.application_name || ', session ' || l.pid from pg_locks l join pg_stat_activity a using (pid)"
+    " where l.locktype = 'advisory' and l.granted and l.database = (select oid from pg_database where datname ="
+    " current_database()) and (l.classid::bigint << 32 | l.objid::bigint) = :key limit 1"
+)
 
 
 def held(name: str, holder: str) -> LockedError:
@@ -166,7 +173,7 @@ def create_store(url: str) -> Store:
     path = Path(parsed.database)
     with explained(url):
         path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(parsed, json_serializer=dumps, json_deserializer=orjson.loads)
+    engine = create_async_engine(parsed, json_serializer=dumps, json_deserializer=loads)
     event.listen(engine.sync_engine, "connect", set_pragmas)
     event.listen(engine.sync_engine, "begin", begin_sqlite)
     return Store(url=url, engine=engine, path=path)
@@ -292,8 +299,8 @@ SIGNS = {
     "malformed": "The file is damaged: restore a backup, or move it away and run keyrail backfill.",
     "database is locked": "Another process is writing for longer than 5 seconds. Run again when it is done.",
     "connection refused": "Is the server running, and are host and port right?",
-    "connection failed": "Is the server running, and are host, port, user and password right?",
     "password authentication": "Check user and password in KEYRAIL_DATABASE_URL.",
     "could not translate host": "Check the host in KEYRAIL_DATABASE_URL.",
     "does not exist": "Create it, or correct KEYRAIL_DATABASE_URL.",
+    "connection failed": "Is the server running, and are host, port, user and password right?",
 }

@@ -262,7 +262,7 @@ async def save_created(tx: Transaction, rows: Sequence[Mapping[str, object]], go
         await tx.execute(insert.on_conflict_do_update(index_elements=["id"], set_=update_), list(rows))
 
 
-async def load_created(tx: Transaction) -> dict[str, dict[str, object]]:
+async def load_created(tx: Transaction) -> dict[str, dict[str, Any]]:  # Any: JSON
     """Return the initiatives that rules made, by id."""
     return {row.id: row.data for row in await tx.execute(select(created.c.id, created.c.data).order_by(created.c.id))}
 

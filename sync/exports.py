@@ -6,7 +6,8 @@ state are the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from domain.facts import Progress
@@ -69,18 +70,15 @@ def item_document(item: WorkItem, links: Sequence[Link], dimensions: Mapping[str
     }
 
 
-async def records(context: Context, what: str) -> AsyncIterator[Doc]:
+async def records(context: Context, what: str) -> AsyncGenerator[Doc, None]:
     """Yield the records of one kind, or of all kinds with their kind in front."""
-    if what != "all":
-        async for record in SOURCES[what](context):
-            yield record
-        return
-    for kind in KINDS:
-        async for record in SOURCES[kind](context):
-            yield {"kind": kind, **record}
+    for kind in KINDS if what == "all" else (what,):
+        async with aclosing(SOURCES[kind](context)) as found:
+            async for record in found:
+                yield {"kind": kind, **record} if what == "all" else record
 
 
-async def items(context: Context) -> AsyncIterator[Doc]:
+async def items(context: Context) -> AsyncGenerator[Doc, None]:
     """Yield every item, tombstones too."""
     async with context.store.read() as tx:
         links = await link_store.load_scopes(tx)
@@ -89,14 +87,15 @@ async def items(context: Context) -> AsyncIterator[Doc]:
                 yield item_document(row.item, links.get(row.scope, ()), row.dimensions)
 
 
-async def links(context: Context) -> AsyncIterator[Doc]:
+async def links(context: Context) -> AsyncGenerator[Doc, None]:
     """Yield every link of every item."""
-    async for record in items(context):
-        for link in record["links"]:
-            yield {"connection": record["connection"], "id": record["id"], "key": record["key"], **link}
+    async with aclosing(items(context)) as found:
+        async for record in found:
+            for link in record["links"]:
+                yield {"connection": record["connection"], "id": record["id"], "key": record["key"], **link}
 
 
-async def epics(context: Context) -> AsyncIterator[Doc]:
+async def epics(context: Context) -> AsyncGenerator[Doc, None]:
     """Yield every epic with its own delivery over its leaf items."""
     async with context.store.read() as tx:
         policies = context.workspace.policies
@@ -139,18 +138,16 @@ def epic_document(context: Context, item: WorkItem, own: Progress) -> Doc:
     }
 
 
-async def initiatives(context: Context) -> AsyncIterator[Doc]:
+async def initiatives(context: Context) -> AsyncGenerator[Doc, None]:
     """Yield every initiative as `show` has it, without what is expected by now."""
-    async with context.store.read() as tx:
-        for entry in (await report(tx, context, timeframe="all", now=context.now()))["initiatives"]:
-            yield timeless(entry)
+    for entry in (await report(context, timeframe="all"))["initiatives"]:
+        yield timeless(entry)
 
 
-async def key_results(context: Context) -> AsyncIterator[Doc]:
+async def key_results(context: Context) -> AsyncGenerator[Doc, None]:
     """Yield every key result as `show` has it, without what is expected by now."""
-    async with context.store.read() as tx:
-        for entry in (await report(tx, context, timeframe="all", now=context.now()))["key_results"]:
-            yield timeless(entry)
+    for entry in (await report(context, timeframe="all"))["key_results"]:
+        yield timeless(entry)
 
 
 def timeless(entry: Doc) -> Doc:
@@ -158,7 +155,7 @@ def timeless(entry: Doc) -> Doc:
     return {name: value for name, value in entry.items() if name != "expected"}
 
 
-async def history(context: Context) -> AsyncIterator[Doc]:
+async def history(context: Context) -> AsyncGenerator[Doc, None]:
     """Yield every known change of every item."""
     async with context.store.read() as tx:
         async for chunk in store.all_transitions(tx):
@@ -176,7 +173,7 @@ async def history(context: Context) -> AsyncIterator[Doc]:
                 }
 
 
-async def check_ins(context: Context) -> AsyncIterator[Doc]:
+async def check_ins(context: Context) -> AsyncGenerator[Doc, None]:
     """Yield every check-in."""
     async with context.store.read() as tx:
         for entry in await okrs.all_check_ins(tx):

@@ -33,9 +33,9 @@ async def probe(context: Context, sources: Mapping[str, Live], errors: Mapping[s
 async def targets(context: Context) -> list[Doc]:
     """Return the findings about `publish`: outlets that this version has, and subjects without an address."""
     findings: list[Doc] = []
+    doc = await report(context, timeframe="all")
+    current = await report(context, timeframe="current")
     async with context.store.read() as tx:
-        doc = await report(tx, context, timeframe="all", now=context.now())
-        current = await report(tx, context, timeframe="current", now=context.now())
         for row in context.workspace.publish:
             if outlet_of(context, row) is None or row.what not in KINDS:
                 findings.append(finding(row.connection, "warning", row.id, unsupported(row)))

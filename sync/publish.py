@@ -59,9 +59,9 @@ async def plan(
 ) -> list[Write]:
     """Return what would be written, and what is left as it is and why; sends nothing."""
     moment = now or context.now()
+    doc = await report(context, timeframe="all", now=moment)
+    current = await report(context, timeframe="current", now=moment)
     async with context.store.read() as tx:
-        doc = await report(tx, context, timeframe="all", now=moment)
-        current = await report(tx, context, timeframe="current", now=moment)
         ledger = await outbox.ledger(tx)
         writes: list[Write] = []
         for row in context.workspace.publish:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 from domain.facts import Fact, Facts
-from domain.okr import Contribution, Initiative, Status
+from domain.okr import Initiative
 from domain.rules import Policies
 from domain.workspace import Workspace
 from rollup.forecast import flow
@@ -18,6 +18,7 @@ from rollup.scope import Scope, all_initiatives, contributors, inspect, measure,
 from storage import checkpoints, links, okrs, rollups
 from storage import items as store
 from storage.engine import Transaction
+from sync import present as presents
 from sync.context import Context
 from sync.ingest import Ingested, remap
 from sync.links import relink, relink_all
@@ -122,21 +123,7 @@ def only(found: Facts, initiative: str) -> Facts:
 
 async def created(tx: Transaction) -> dict[str, Initiative]:
     """Return the initiatives that rules made of items."""
-    return {id_: initiative_of(data) for id_, data in (await links.load_created(tx)).items()}
-
-
-def initiative_of(data: Mapping[str, object]) -> Initiative:
-    """Return the initiative that was stored as JSON."""
-    value = dict(data)
-    contributes = value.get("contributes") or ()
-    value["contributes"] = tuple(Contribution(**one) for one in contributes)  # type: ignore[attr-defined]  # own JSON
-    for name in ("start", "due"):
-        if isinstance(value.get(name), str):
-            value[name] = date.fromisoformat(str(value[name]))
-    value["status"] = Status(str(value["status"]))
-    value["work"] = ()
-    value["was"] = ()
-    return Initiative(**value)  # type: ignore[arg-type]  # the fields were written from an Initiative
+    return presents.created(await links.load_created(tx))
 
 
 async def remember_subjects(tx: Transaction, workspace: Workspace, initiatives: Mapping[str, Initiative]) -> None:

@@ -41,8 +41,7 @@ for group in (setup, pull, read, act, data):
 def main() -> None:
     """Run a command and turn what went wrong into its exit code."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as end:
-        sys.exit(end.exit_code)
+        code = app(standalone_mode=False)
     except BaseException as error:  # noqa: BLE001  # the outermost guard: every error becomes a sentence and a code
-        sys.exit(failed(error))
+        code = failed(error)
+    sys.exit(code)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.common import Doc, Json, emit, finish, run, session
+from app.cli.common import INTERRUPTED, Doc, Json, emit, finish, run, session, tell
 from domain.errors import KeyrailError, UsageError
 
 
@@ -128,4 +128,8 @@ def demo(
     """Run the whole road on a simulated Jira and a sample company, on this machine alone."""
     from app.demo.run import demo as play
 
-    run(lambda: play(port=port, once=once, as_json=as_json))
+    try:
+        run(lambda: play(port=port, once=once, as_json=as_json))
+    except typer.Abort as interrupt:
+        tell("The demo has ended; nothing of it is kept.")
+        raise typer.Exit(INTERRUPTED) from interrupt

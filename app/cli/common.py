@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -82,7 +83,10 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:  # Any: what asyncio.r
     """Run asynchronous work to its end; Ctrl-C cancels it and leaves the store as the last transaction left it."""
     import asyncio
 
-    return asyncio.run(work())
+    try:
+        return asyncio.run(work())
+    except KeyboardInterrupt as interrupt:
+        raise typer.Abort from interrupt
 
 
 def emit(doc: object, as_json: bool, view: Callable[[], object] | None = None) -> None:
@@ -92,6 +96,7 @@ def emit(doc: object, as_json: bool, view: Callable[[], object] | None = None) -
 
         options = orjson.OPT_UTC_Z | orjson.OPT_INDENT_2 if sys.stdout.isatty() else orjson.OPT_UTC_Z
         sys.stdout.write(orjson.dumps(doc, option=options).decode() + "\n")
+        sys.stdout.flush()
         return
     from rich.console import Console
 
@@ -143,7 +148,7 @@ def show_error(error: KeyrailError) -> None:
 def failed(error: BaseException) -> int:
     """Say what ended a command and return its exit code."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        tell("Interrupted. What was read is kept: run the same command again to go on.")
+        tell("Interrupted. What was done so far is kept: run the same command again to go on.")
         return INTERRUPTED
     if isinstance(error, BaseExceptionGroup):
         inner = [one for one in flat(error) if isinstance(one, KeyrailError)]
@@ -152,14 +157,17 @@ def failed(error: BaseException) -> int:
     if isinstance(error, KeyrailError):
         show_error(error)
         return worst([error])
-    if isinstance(error, BrokenPipeError):
-        sys.stderr.close()
-        return OK
     if error.__class__.__module__.startswith(("click", "typer")) and hasattr(error, "exit_code"):
         error.show()  # type: ignore[attr-defined]  # a ClickException: bad usage, with its own words
         return BAD_USAGE
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else PARTLY
+    if isinstance(error, OSError):
+        show_error(
+            KeyrailError(f"The system says: {error.strerror or error}{f' ({error.filename})' * bool(error.filename)}.")
+        )
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what could not be written is not tried again at the end
+        return PARTLY
     raise error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import aclosing
 from enum import StrEnum
 from typing import Annotated
 
@@ -54,11 +55,11 @@ def export(
     async def work() -> None:
         async with here.open() as opened:
             await catch_up(opened)
-            found = records(opened, what.value)
-            if form is Format.CSV and not as_json:
-                await write_csv(found, sys.stdout)
-            else:
-                await write_lines(found, sys.stdout.buffer)
+            async with aclosing(records(opened, what.value)) as found:
+                if form is Format.CSV and not as_json:
+                    await write_csv(found, sys.stdout)
+                else:
+                    await write_lines(found, sys.stdout.buffer)
 
     run(work)
 
@@ -68,7 +69,7 @@ async def database_status(here: Session) -> Doc:
     from storage import inbox
     from storage import items as store
     from storage.engine import create_store, revision, shown_url
-    from storage.tables import REVISION
+    from storage.revision import REVISION
 
     opened = create_store(here.database_url)
     try:

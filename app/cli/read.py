@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.common import Doc, Json, emit, run, session
+from app.cli.common import Doc, Json, Session, emit, run, session
 
 
 def register(app: typer.Typer) -> None:
@@ -23,18 +23,19 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show objectives, key results and initiatives with progress, health and forecast."""
-    from sync import answers
-    from sync.refresh import catch_up
+    from datetime import UTC, datetime
+
+    from storage.views import present
+    from sync import present as presents
 
     here = session(context)
     workspace = here.workspace()
-
-    async def work() -> Doc:
-        async with here.open() as opened:
-            await catch_up(opened)
-            return await answers.show(opened, id_, timeframe)
-
-    doc = run(work)
+    now = datetime.now(UTC)
+    there = present(here.database_url)
+    if there is None or not presents.is_current(there, workspace, now):
+        run(lambda: caught_up(here))
+        there = present(here.database_url) or presents.NOTHING
+    doc = presents.show(workspace, there, id_, timeframe=timeframe, now=now)
 
     def view() -> object:
         from app.cli.view.show import show as sheet
@@ -42,6 +43,14 @@ def show(
         return sheet(doc, zone=workspace.timezone)
 
     emit(doc, as_json, view)
+
+
+async def caught_up(here: Session) -> None:
+    """Map and compute again what the file or the day has made old."""
+    from sync.refresh import catch_up
+
+    async with here.open() as opened:
+        await catch_up(opened)
 
 
 def explain(

@@ -173,7 +173,7 @@ def upgrade(context: typer.Context, as_json: Json = False) -> None:
     async def work() -> Doc:
         from storage.engine import create_store, revision
         from storage.engine import upgrade as migrate
-        from storage.tables import REVISION
+        from storage.revision import REVISION
 
         store = create_store(here.database_url)
         try:

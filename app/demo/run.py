@@ -47,7 +47,8 @@ async def demo(*, port: int, once: bool, as_json: bool) -> None:
         workspace = load(file, environ(site))
         if not as_json:
             tell(f"A simulated Jira with {len(site.issues)} issues runs at {url}. The workspace file: {file}")
-        progress = stack.enter_context(open_progress(silent=as_json, zone=workspace.timezone))
+        progress = open_progress(silent=as_json, zone=workspace.timezone)
+        stack.enter_context(progress)
         context = await stack.enter_async_context(open_context(workspace, database_url(None, file), progress))
         async with context.store.write() as tx:
             for entry in check_ins(today):

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from domain.errors import StorageError
 from storage import migrate
 from storage.engine import create_store, open_store, revision, upgrade
-from storage.tables import REVISION
+from storage.revision import REVISION
 
 
 async def run(store, work):

@@ -1,0 +1,148 @@
+"""What the present looks like, read in one go over the plain database driver.
+
+Loading the ORM costs several times what these queries do, and `show` runs on every whim of a person; that is why
+this module, alone, writes SQL by hand. It only reads.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from domain.facts import Flow, Progress
+from domain.okr import CheckIn
+from storage.revision import REVISION
+
+Rows = Callable[[str], Sequence[Sequence[Any]]]
+"""runs a query and returns its rows"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """All that a report is made of. `created` are initiatives that rules made, as JSON.
+
+    `digest` is that of the file the store was mapped with, None before the first time; `complete_to` is by
+    connection; `valid_until` the first day on which a stored rollup would be another.
+    """
+
+    digest: str | None
+    subjects: Mapping[str, tuple[Progress, Flow]]
+    created: Mapping[str, Mapping[str, Any]]
+    check_ins: Sequence[CheckIn]
+    complete_to: Mapping[str, datetime]
+    unlinked: Mapping[str, int]
+    valid_until: date | None
+
+
+def present(url: str) -> Present | None:
+    """Return the present of a database, None where it is not there or not at this version's schema."""
+    if url.startswith("sqlite"):
+        path = Path(url.split("///", 1)[-1].split("?", 1)[0])
+        if not path.exists():
+            return None
+        file = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
+        try:
+            file.execute("begin")
+            return read(lambda query: file.execute(query).fetchall())
+        except sqlite3.DatabaseError:
+            return None
+        finally:
+            file.close()
+    import psycopg
+
+    with psycopg.connect(url.replace("+psycopg", "").replace("postgres://", "postgresql://")) as server:
+        try:
+            return read(lambda query: server.execute(query).fetchall())
+        except psycopg.errors.UndefinedTable:
+            return None
+
+
+def read(rows: Rows) -> Present | None:
+    """Ask the questions of a report over an open connection."""
+    if [row[0] for row in rows("select version_num from alembic_version")] != [REVISION]:
+        return None
+    mapped = rows("select value from notes where name = 'mapped'")
+    digest = value(mapped[0][0])["digest"] if mapped and mapped[0][0] is not None else None
+    subjects = rows("select id, data, valid_until from rollups order by kind, id")
+    ends = [day(row[2]) for row in subjects if row[2] is not None]
+    linked = rows(
+        "select level in ('initiative', 'epic') as upper, count(*) from items where scope = 0 and deleted_at is null"
+        " and mirror_of is null and category <> 'canceled' group by level in ('initiative', 'epic')"
+    )
+    counted = {bool(row[0]): int(row[1]) for row in linked}
+    return Present(
+        digest=digest,
+        subjects={row[0]: subject(value(row[1])) for row in subjects},
+        created={row[0]: value(row[1]) for row in rows("select id, data from created_initiatives order by id")},
+        check_ins=[
+            CheckIn(
+                key_result=row[0],
+                as_of=instant(row[1]),
+                value=row[2],
+                note=row[3],
+                by=row[4],
+                recorded_at=instant(row[5]),
+            )
+            for row in rows(
+                'select key_result, as_of, value, note, "by", recorded_at from check_ins order by as_of, id'
+            )
+        ],
+        complete_to={
+            row[0]: instant(value(row[1]))
+            for row in rows("select connection, value from checkpoints where stream = 'complete_to'")
+            if row[1] is not None
+        },
+        unlinked={"epics": counted.get(True, 0), "items": counted.get(False, 0)},
+        valid_until=min(ends, default=None),
+    )
+
+
+def subject(data: Mapping[str, Any]) -> tuple[Progress, Flow]:
+    """Return the delivery and the flow of a subject as `storage.rollups.save` stored them."""
+    progress = dict(data["progress"])
+    progress["flags"] = tuple(progress["flags"])
+    if progress["valid_until"] is not None:
+        progress["valid_until"] = date.fromisoformat(progress["valid_until"])
+    flow = data["flow"]
+    return Progress(**progress), Flow(
+        done={date.fromisoformat(at): count for at, count in flow["done"].items()},
+        remaining=flow["remaining"],
+        first=date.fromisoformat(flow["first"]) if flow["first"] else None,
+    )
+
+
+CHECK_IN = 'key_result, as_of, value, note, "by", recorded_at'
+
+
+def check_in(row: Sequence[Any]) -> CheckIn:
+    """Return the check-in of a row of CHECK_IN."""
+    return CheckIn(
+        key_result=row[0],
+        as_of=instant(row[1]),
+        value=row[2],
+        note=row[3],
+        by=row[4],
+        recorded_at=instant(row[5]),
+    )
+
+
+def value(stored: Any) -> Any:  # Any: a JSON value, which SQLite hands out as text
+    """Return a JSON column's value."""
+    return orjson.loads(stored) if isinstance(stored, str | bytes) else stored
+
+
+def instant(stored: str | datetime) -> datetime:
+    """Return an instant in UTC, which SQLite hands out as text."""
+    at = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def day(stored: str | date) -> date:
+    """Return a day, which SQLite hands out as text."""
+    return date.fromisoformat(stored) if isinstance(stored, str) else stored

@@ -1,0 +1,139 @@
+"""Where everything stands now: the present out of the store, through the sums, as the documents of `show`.
+
+Light on purpose: no engine and no client is loaded, so that asking costs little more than starting Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from domain.errors import UsageError
+from domain.facts import Freshness
+from domain.okr import Contribution, Initiative, Status
+from domain.workspace import Workspace
+from rollup import report as reports
+from rollup.forecast import Forecast, outlook
+from rollup.scope import scope_of
+from rollup.views import Views, evaluate
+from storage.views import Present
+
+Doc = dict[str, Any]  # Any: a JSON document
+
+NOTHING = Present(digest=None, subjects={}, created={}, check_ins=(), complete_to={}, unlinked={}, valid_until=None)
+"""an empty store"""
+
+
+def is_current(present: Present | None, workspace: Workspace, now: datetime) -> bool:
+    """Return whether the store was mapped with this file and no rollup has outlived its day."""
+    if present is None or present.digest != workspace.digest:
+        return False
+    return present.valid_until is None or today(workspace, now) < present.valid_until
+
+
+def today(workspace: Workspace, now: datetime) -> date:
+    """Return the local date of an instant."""
+    return now.astimezone(ZoneInfo(workspace.timezone)).date()
+
+
+def report(workspace: Workspace, present: Present, *, timeframe: str, now: datetime) -> Doc:
+    """Return the document of `show --json`."""
+    made = created(present.created)
+    return reports.report(
+        workspace,
+        {id_: progress for id_, (progress, _flow) in present.subjects.items()},
+        check_ins=present.check_ins,
+        freshness=freshness(workspace, present.complete_to, now),
+        extra_initiatives=made,
+        unlinked=present.unlinked,
+        now=now,
+        timeframe=timeframe,
+        forecasts=forecasts(workspace, present, made, now),
+    )
+
+
+def views(workspace: Workspace, present: Present, now: datetime) -> Views:
+    """Evaluate every subject."""
+    made = created(present.created)
+    return evaluate(
+        workspace,
+        {id_: progress for id_, (progress, _flow) in present.subjects.items()},
+        check_ins=present.check_ins,
+        freshness=freshness(workspace, present.complete_to, now),
+        extra_initiatives=made,
+        now=now,
+        forecasts=forecasts(workspace, present, made, now),
+    )
+
+
+def forecasts(
+    workspace: Workspace, present: Present, made: Mapping[str, Initiative], now: datetime
+) -> dict[str, Forecast]:
+    """Return the forecast of each subject whose delivery is known."""
+    found = {}
+    for id_, (progress, flow) in present.subjects.items():
+        scope = scope_of(workspace, id_, made)
+        found[id_] = outlook(
+            flow,
+            progress=progress.value,
+            start=scope.start,
+            due=scope.due,
+            today=today(workspace, now),
+            policy=scope.policies.forecast,
+        )
+    return found
+
+
+def freshness(workspace: Workspace, complete_to: Mapping[str, datetime], now: datetime) -> dict[str, Freshness]:
+    """Return up to when each connection is complete; stale after twice its `poll`, at least an hour."""
+    found = {}
+    for name, connection in workspace.connections.items():
+        at = complete_to.get(name)
+        patience = max(2 * connection.poll, timedelta(hours=1))
+        found[name] = Freshness(connection=name, complete_to=at, stale=at is None or now - at > patience)
+    return found
+
+
+def show(workspace: Workspace, present: Present, id_: str | None, *, timeframe: str, now: datetime) -> Doc:
+    """Return the document of `show`, or the part of it that belongs to one id."""
+    if timeframe not in ("current", "all", *workspace.timeframes):
+        known = ", ".join(workspace.timeframes) or "none"
+        raise UsageError(f"There is no timeframe '{timeframe}'. The file has: {known}; or say current or all.")
+    doc = report(workspace, present, timeframe="all" if id_ else timeframe, now=now)
+    return part(doc, id_) if id_ else doc
+
+
+def part(doc: Doc, id_: str) -> Doc:
+    """Return the objective, key result or initiative `id_` of a report with what belongs to it."""
+    key_results = [one for one in doc["key_results"] if id_ in (one["id"], one["objective"])]
+    initiatives = {link["id"] for one in key_results for link in one["initiatives"]} | {id_}
+    objectives = {one["objective"] for one in key_results if one["id"] == id_} | {id_}
+    found = {
+        **doc,
+        "objectives": [one for one in doc["objectives"] if one["id"] in objectives],
+        "key_results": key_results,
+        "initiatives": [one for one in doc["initiatives"] if one["id"] in initiatives],
+    }
+    if not any(found[name] for name in ("objectives", "key_results", "initiatives")):
+        known = [one["id"] for name in ("objectives", "key_results", "initiatives") for one in doc[name]]
+        raise UsageError(f"There is no objective, key result or initiative '{id_}'. There are: {', '.join(known)}.")
+    return found
+
+
+def created(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Initiative]:
+    """Return the initiatives that rules made of items, out of their JSON."""
+    return {id_: initiative_of(data) for id_, data in stored.items()}
+
+
+def initiative_of(data: Mapping[str, Any]) -> Initiative:
+    """Return the initiative that was stored as JSON."""
+    value = dict(data)
+    value["contributes"] = tuple(Contribution(**one) for one in value["contributes"])
+    for name in ("start", "due"):
+        value[name] = date.fromisoformat(value[name]) if value[name] else None
+    value["status"] = Status(value["status"])
+    value["work"] = ()
+    value["was"] = ()
+    return Initiative(**value)
