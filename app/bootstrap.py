@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import orjson
 
@@ -49,12 +48,18 @@ class KeptTokens:
 
 @asynccontextmanager
 async def open_context(
-    workspace: Workspace, database_url: str, watcher: Watcher | None = None
+    workspace: Workspace, database_url: str, watcher: Watcher | None = None, *, public_url: str | None = None
 ) -> AsyncIterator[Context]:
-    """Open the store for a workspace."""
+    """Open the store for a workspace; links in published texts start with `public_url`."""
     store = await open_store(database_url)
     try:
-        yield Context(store=store, workspace=workspace, mapper=compile_mapping(workspace), watcher=watcher or Silent())
+        yield Context(
+            store=store,
+            workspace=workspace,
+            mapper=compile_mapping(workspace),
+            watcher=watcher or Silent(),
+            public_url=public_url,
+        )
     finally:
         await store.close()
 
@@ -150,11 +155,6 @@ def settings_digest(connection: Connection) -> str:
         "fields": connection.fields,
     }
     return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=dict)).hexdigest()
-
-
-def database_url(stated: str | None, workspace_path: Path) -> str:
-    """Return the stated database, else a SQLite file beside the workspace file."""
-    return stated or f"sqlite:///{workspace_path.resolve().parent / '.keyrail' / 'keyrail.db'}"
 
 
 async def open_offline(context: Context) -> dict[str, Source]:

@@ -19,11 +19,7 @@ VARIABLES = {
     "KEYRAIL_WORKSPACE": "Path of the workspace file; default ./keyrail.yaml.",
     "KEYRAIL_DATABASE_URL": "sqlite:///PATH or postgresql://…; default .keyrail/keyrail.db beside the workspace file.",
     "KEYRAIL_SECRET_KEY": "Key that issued tokens are encrypted with; needed by OAuth connections.",
-    "KEYRAIL_HOST": "Address that serve listens on; default 127.0.0.1.",
-    "KEYRAIL_PORT": "Port that serve listens on; default 8080.",
     "KEYRAIL_PUBLIC_URL": "Address under which people reach the dashboard; links in published texts start with it.",
-    "KEYRAIL_AUTH": "token (default) or none; none listens on loopback only.",
-    "KEYRAIL_PROXY_HEADER": "Name of the header in which a trusted proxy gives the user.",
     "KEYRAIL_LOG_LEVEL": "debug, info (default), warning or error.",
     "KEYRAIL_LOG_FORMAT": "json, console or auto (default): console on a terminal, else json.",
 }
@@ -34,7 +30,6 @@ OTHERS = frozenset({"KEYRAIL_SHARED", "KEYRAIL_WRITE_GOLDEN"})
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("json", "console", "auto")
-AUTHS = ("token", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +39,7 @@ class Settings:
     workspace: Path
     database_url: str
     secret_key: Secret
-    host: str = "127.0.0.1"
-    port: int = 8080
     public_url: str | None = None
-    auth: str = "token"
-    proxy_header: str | None = None
     log_level: str = "info"
     log_format: str = "auto"
     warnings: tuple[str, ...] = ()
@@ -66,11 +57,7 @@ def read(environ: Mapping[str, str], workspace: Path | None = None) -> Settings:
         workspace=path,
         database_url=stated.get("KEYRAIL_DATABASE_URL") or default_database_url(path),
         secret_key=Secret("env:KEYRAIL_SECRET_KEY", stated.get("KEYRAIL_SECRET_KEY")),
-        host=stated.get("KEYRAIL_HOST", "127.0.0.1"),
-        port=_port(stated.get("KEYRAIL_PORT", "8080"), problems),
         public_url=_public(stated.get("KEYRAIL_PUBLIC_URL"), problems),
-        auth=_word("KEYRAIL_AUTH", stated.get("KEYRAIL_AUTH", "token"), AUTHS, problems),
-        proxy_header=stated.get("KEYRAIL_PROXY_HEADER"),
         log_level=_word("KEYRAIL_LOG_LEVEL", stated.get("KEYRAIL_LOG_LEVEL", "info"), LEVELS, problems),
         log_format=_word("KEYRAIL_LOG_FORMAT", stated.get("KEYRAIL_LOG_FORMAT", "auto"), FORMATS, problems),
         warnings=tuple(unknown(environ)),
@@ -94,13 +81,6 @@ def unknown(environ: Mapping[str, str]) -> list[str]:
             hint = f" Did you mean {close}?" if close else ""
             sentences.append(f"The environment variable {name} is not one that Keyrail reads.{hint}")
     return sentences
-
-
-def _port(text: str, problems: list[Problem]) -> int:
-    if text.isascii() and text.isdigit() and int(text) <= 65_535:
-        return int(text)
-    problems.append(_problem("KEYRAIL_PORT", f"Expected a port, 0 to 65535, found '{text[:20]}'."))
-    return 0
 
 
 def _public(text: str | None, problems: list[Problem]) -> str | None:

@@ -2,7 +2,8 @@
 
 A version is (vendor's updated time, start of the authoritative read): a read applies when its updated is
 greater, or equal and its read started no earlier; so an item that goes from A to B and back within one
-`updated` is seen each time, and the same page read twice changes nothing.
+`updated` is seen each time, and the same page read twice changes nothing. A tombstone has the time of the read that
+found the item gone: only a read that started later brings it back.
 """
 
 from __future__ import annotations
@@ -91,13 +92,15 @@ async def upsert(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(items)
     new = insert.excluded
+    newer = or_(
+        new.updated_at > items.c.updated_at,
+        and_(new.updated_at == items.c.updated_at, new.read_at >= items.c.read_at),
+    )
+    here = and_(items.c.deleted_at.is_(None), items.c.inaccessible_on.is_(None))
     statement = insert.on_conflict_do_update(
         index_elements=["connection", "id"],
         set_={name: new[name] for name in UPDATED},
-        where=or_(
-            new.updated_at > items.c.updated_at,
-            and_(new.updated_at == items.c.updated_at, new.read_at >= items.c.read_at),
-        ),
+        where=and_(newer, or_(here, new.read_at > items.c.read_at)),
     )
     await tx.execute(statement, [{**row, "scope": 0} for row in rows])
 
@@ -162,10 +165,13 @@ async def read_since(tx: Transaction, connection: str, ids: Sequence[str], insta
 
 async def by_key(tx: Transaction, key: str, connection: str | None = None) -> list[Stored]:
     """Return the items with a key, compared without case, in one or any connection."""
-    query = select(*COLUMNS).where(items.c.key.in_({key, key.upper(), key.lower()}))
-    if connection is not None:
-        query = query.where(items.c.connection == connection)
-    return [stored_of(row) for row in await tx.execute(query)]
+    for named in (items.c.key.in_({key, key.upper(), key.lower()}), func.lower(items.c.key) == key.lower()):
+        query = select(*COLUMNS).where(named).order_by(items.c.connection, items.c.id)
+        if connection is not None:
+            query = query.where(items.c.connection == connection)
+        if found := [stored_of(row) for row in await tx.execute(query)]:
+            return found
+    return []
 
 
 async def stream(tx: Transaction, *, connection: str | None = None, size: int = 1000) -> AsyncIterator[list[Stored]]:
@@ -257,14 +263,22 @@ async def set_history(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> Non
 
 
 async def mark(
-    tx: Transaction, found: Stored, *, deleted_at: datetime | None = None, inaccessible_on: date | None = None
+    tx: Transaction,
+    found: Stored,
+    *,
+    read_at: datetime,
+    deleted_at: datetime | None = None,
+    inaccessible_on: date | None = None,
 ) -> None:
-    """Put a tombstone on an item: `deleted` leaves scope at once, `inaccessible` after its grace period."""
+    """Put a tombstone on an item: `deleted` leaves scope at once, `inaccessible` after its grace period.
+
+    `read_at` is the start of the read that found it gone.
+    """
     item = replace(found.item, deleted=deleted_at is not None, inaccessible=inaccessible_on is not None)
     await tx.execute(
         update(items)
         .where(items.c.connection == item.connection, items.c.id == item.id)
-        .values(deleted_at=deleted_at, inaccessible_on=inaccessible_on, data=item)
+        .values(read_at=read_at, deleted_at=deleted_at, inaccessible_on=inaccessible_on, data=item)
     )
 
 
@@ -327,9 +341,9 @@ def parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
 
 
 def stored_of(row: Any) -> Stored:  # Any: a SQLAlchemy row of COLUMNS
-    """Return the item of a row."""
+    """Return the item of a row; its parent is the one that was found, where the payload named it by key alone."""
     return Stored(
-        item=item_of(row.data),
+        item=item_of({**row.data, "parent_id": row.parent_id}),
         read_at=row.read_at,
         scope=row.scope,
         own=own_links(row.own),
@@ -369,6 +383,7 @@ TUPLES = ("containers", "labels", "assignees", "flags", "blocked_by", "mirrors",
 COLUMNS = (
     items.c.connection,
     items.c.id,
+    items.c.parent_id,
     items.c.read_at,
     items.c.scope,
     items.c.own,

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import and_, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import and_, bindparam, case, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ColumnElement
 
 from domain.work import Link
-from storage.engine import Transaction
+from storage.engine import Transaction, dumps, loads
 from storage.items import blockers, items, own_links, parts
 from storage.tables import Base, Created, Scope, ScopeInitiative
 
@@ -157,9 +157,15 @@ async def set_scopes(tx: Transaction, changes: Mapping[Ref, int]) -> None:
 
 
 async def set_scopes_below(tx: Transaction, changes: Mapping[Ref, int]) -> None:
-    """Write the scope of all children of items, but for those with links of their own or children themselves."""
+    """Write the scope of the children of items, those with links of their own left out; a deleted item has no say."""
     if not changes:
         return
+    gone = items.alias("gone")
+    deleted = select(gone.c.id).where(
+        gone.c.connection == bindparam("at_connection"),
+        gone.c.id == bindparam("at_parent"),
+        gone.c.deleted_at.is_not(None),
+    )
     statement = (
         update(items)
         .where(
@@ -167,6 +173,7 @@ async def set_scopes_below(tx: Transaction, changes: Mapping[Ref, int]) -> None:
             items.c.parent_id == bindparam("at_parent"),
             items.c.own.is_(None),
             items.c.scope != bindparam("new_scope"),
+            ~deleted.exists(),
         )
         .values(scope=bindparam("new_scope"))
     )
@@ -175,9 +182,11 @@ async def set_scopes_below(tx: Transaction, changes: Mapping[Ref, int]) -> None:
 
 
 async def clear_orphans(tx: Transaction) -> None:
-    """Take the scope from items that have neither links of their own nor a parent in the store."""
+    """Take the scope from items that have neither links of their own nor a parent in the store, deleted ones aside."""
     parent = items.alias("parent")
-    known = select(parent.c.id).where(parent.c.connection == items.c.connection, parent.c.id == items.c.parent_id)
+    known = select(parent.c.id).where(
+        parent.c.connection == items.c.connection, parent.c.id == items.c.parent_id, parent.c.deleted_at.is_(None)
+    )
     await tx.execute(update(items).where(items.c.scope != 0, items.c.own.is_(None), ~known.exists()).values(scope=0))
 
 
@@ -196,21 +205,46 @@ async def initiatives_of(tx: Transaction, refs: Collection[Ref]) -> set[str]:
     return found
 
 
-async def around(tx: Transaction, refs: Collection[Ref]) -> set[Ref]:
-    """Return the parents and children of items, and those that wait for them: whose facts they may change."""
+async def parents_above(tx: Transaction, refs: Collection[Ref]) -> set[Ref]:
+    """Return the structural parents of items, whether they are in the store or not."""
     found: set[Ref] = set()
     for connection, ids in by_connection(refs):
         for part in parts(ids):
-            parent = select(items.c.parent_id).where(
+            query = select(items.c.parent_id).where(
                 items.c.connection == connection, items.c.id.in_(part), items.c.parent_id.is_not(None)
             )
-            child = select(items.c.id).where(items.c.connection == connection, items.c.parent_id.in_(part))
+            found.update((connection, id_) for id_ in await tx.scalars(query.distinct()))
+    return found
+
+
+async def initiatives_near(tx: Transaction, refs: Collection[Ref]) -> set[str]:
+    """Return the initiatives of items, of all below and of those that wait for them: whose facts they may change."""
+    found: set[str] = set()
+    child = items.alias("child")
+    for connection, ids in by_connection(refs):
+        for part in parts(ids):
+            top = select(items.c.id).where(items.c.connection == connection, items.c.id.in_(part))
+            below = top.cte("below", recursive=True)
+            below = below.union(
+                select(child.c.id).where(child.c.connection == connection, child.c.parent_id == below.c.id)
+            )
             waiting = select(blockers.c.item_id).where(
                 blockers.c.connection == connection, blockers.c.blocker_id.in_(part)
             )
-            for query in (parent, child, waiting):
-                found.update((connection, id_) for id_ in await tx.scalars(query))
+            query = (
+                select(scope_initiatives.c.initiative)
+                .join(items, items.c.scope == scope_initiatives.c.scope)
+                .where(items.c.connection == connection, items.c.id.in_(select(below.c.id).union(waiting)))
+                .distinct()
+            )
+            found.update(await tx.scalars(query))
     return found
+
+
+async def copies(tx: Transaction) -> set[Ref]:
+    """Return the items that another one stands for."""
+    query = select(items.c.connection, items.c.id).where(items.c.mirror_of.is_not(None))
+    return {(row[0], row[1]) for row in await tx.execute(query)}
 
 
 async def set_mirrors(tx: Transaction, followers: Mapping[Ref, Ref]) -> None:
@@ -230,13 +264,13 @@ async def set_mirrors(tx: Transaction, followers: Mapping[Ref, Ref]) -> None:
 
 
 async def refs_of_keys(tx: Transaction, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Ref]:
-    """Return the items of (connection, key) pairs; keys compare without case."""
+    """Return the items, not deleted, of (connection, key) pairs; keys compare without case."""
     wanted = {(connection, key.lower()): (connection, key) for connection, key in keys}
     found: dict[tuple[str, str], Ref] = {}
     if not wanted:
         return found
     query = select(items.c.connection, items.c.id, items.c.key).where(
-        tuple_(items.c.connection, func.lower(items.c.key)).in_(list(wanted))
+        tuple_(items.c.connection, func.lower(items.c.key)).in_(list(wanted)), items.c.deleted_at.is_(None)
     )
     for row in await tx.execute(query):
         found[wanted[(row.connection, row.key.lower())]] = (row.connection, row.id)
@@ -251,15 +285,27 @@ async def unlinked(tx: Transaction) -> tuple[int, int]:
     return found.get(True, 0), found.get(False, 0)
 
 
-async def save_created(tx: Transaction, rows: Sequence[Mapping[str, object]], gone: Collection[Ref]) -> None:
-    """Keep the initiatives that rules made of items, and forget those of items that make none any more."""
+async def save_created(tx: Transaction, rows: Sequence[Mapping[str, object]], gone: Collection[Ref]) -> set[str]:
+    """Keep the initiatives that rules made of items, and forget those of items that make none any more.
+
+    Return the ids of those that appear, differ or vanish, and of the key results that they serve or served.
+    """
+    before: dict[str, Any] = {}  # Any: a JSON document
     for connection, ids in by_connection(gone):
         for part in parts(ids):
-            await tx.execute(delete(created).where(created.c.connection == connection, created.c.item_id.in_(part)))
+            theirs = and_(created.c.connection == connection, created.c.item_id.in_(part))
+            found = {row.id: row.data for row in await tx.execute(select(created.c.id, created.c.data).where(theirs))}
+            if found:
+                before |= found
+                await tx.execute(delete(created).where(theirs))
     if rows:
         insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(created)
         update_ = {name: insert.excluded[name] for name in ("connection", "item_id", "data")}
         await tx.execute(insert.on_conflict_do_update(index_elements=["id"], set_=update_), list(rows))
+    after = {str(row["id"]): loads(dumps(row["data"])) for row in rows}
+    touched = {id_ for id_ in before.keys() | after.keys() if before.get(id_) != after.get(id_)}
+    states = [state for id_ in touched for state in (before.get(id_), after.get(id_)) if state is not None]
+    return touched | {one["to"] for state in states for one in state["contributes"]}
 
 
 async def load_created(tx: Transaction) -> dict[str, dict[str, Any]]:  # Any: JSON
@@ -286,7 +332,22 @@ def place(row: Any) -> Place:  # Any: a SQLAlchemy row
     return Place(connection, id_, key, parent_id, own_links(own), scope)
 
 
-PLACE = (items.c.connection, items.c.id, items.c.key, items.c.parent_id, items.c.own, items.c.scope)
+buried = items.alias("buried")
+STANDING_PARENT = case(
+    (
+        select(buried.c.id)
+        .where(
+            buried.c.connection == items.c.connection,
+            buried.c.id == items.c.parent_id,
+            buried.c.deleted_at.is_not(None),
+        )
+        .exists(),
+        None,
+    ),
+    else_=items.c.parent_id,
+)
+"""the structural parent, None where it is deleted: nothing comes down from there"""
+PLACE = (items.c.connection, items.c.id, items.c.key, STANDING_PARENT, items.c.own, items.c.scope)
 NOT_LINKED: ColumnElement[bool] = and_(
     items.c.scope == 0,
     items.c.deleted_at.is_(None),

@@ -93,10 +93,11 @@ FACES = (
 
 
 def with_parent(query: Select[Any]) -> Select[Any]:
-    """Join the structural parent, which sub-tasks are judged by."""
-    return query.select_from(
-        items.outerjoin(parent, and_(parent.c.connection == items.c.connection, parent.c.id == items.c.parent_id))
+    """Join the structural parent, which sub-tasks are judged by; a deleted one is none."""
+    above = and_(
+        parent.c.connection == items.c.connection, parent.c.id == items.c.parent_id, parent.c.deleted_at.is_(None)
     )
+    return query.select_from(items.outerjoin(parent, above))
 
 
 async def facts(
@@ -248,6 +249,12 @@ def flow_of(data: Mapping[str, Any]) -> Flow:
 async def expired(tx: Transaction, today: date) -> set[str]:
     """Return the subjects whose facts give another answer by today (a grace period ended)."""
     return set(await tx.scalars(select(rollups.c.id).where(rollups.c.valid_until <= today)))
+
+
+async def drop(tx: Transaction, ids: Collection[str]) -> None:
+    """Forget the rollups of subjects that are no more."""
+    for part in parts(sorted(ids)):
+        await tx.execute(delete(rollups).where(rollups.c.id.in_(part)))
 
 
 async def clear(tx: Transaction) -> None:

@@ -13,7 +13,7 @@ from domain.work import ItemRef
 from storage import checkpoints
 from storage import items as store
 from sync.context import Context, Live
-from sync.ingest import Ingested, moved, receive
+from sync.ingest import Ingested, bury, receive
 from sync.poll import fetch, run_id
 
 STATE = "census"
@@ -115,7 +115,7 @@ async def judge(context: Context, source: Live, ids: list[str], *, repair: Inges
             if located.page is not None:
                 repair.add(await receive(context, source, located.page, f"{run}/{id_}"))
             elif state in (Verdict.DELETED, Verdict.INACCESSIBLE):
-                await bury(context, known, state, repair)
+                await settle_gone(context, known, state, repair)
         return Judged(
             ref=known.item.ref, key=known.item.key, title=known.item.title, state=state, detail=located.detail
         )
@@ -123,16 +123,16 @@ async def judge(context: Context, source: Live, ids: list[str], *, repair: Inges
     return list(await asyncio.gather(*(one(id_) for id_ in ids)))
 
 
-async def bury(context: Context, known: store.Stored, state: Verdict, done: Ingested) -> None:
+async def settle_gone(context: Context, known: store.Stored, state: Verdict, done: Ingested) -> None:
     """Put a tombstone on an item; access lost earlier keeps its first day, which the grace period counts from."""
     if state is Verdict.INACCESSIBLE and known.item.inaccessible:
         return
+    now = context.now()
     async with context.store.write() as tx:
-        await moved(tx, [(known.item.connection, known.item.id)], done)
         if state is Verdict.DELETED:
-            await store.mark(tx, known, deleted_at=context.now())
+            await bury(tx, known, done, read_at=now, deleted_at=now)
         else:
-            await store.mark(tx, known, inaccessible_on=context.today)
+            await bury(tx, known, done, read_at=now, inaccessible_on=context.today)
 
 
 def summary(context: Context, found: Census) -> dict[str, object]:

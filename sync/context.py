@@ -64,6 +64,7 @@ class Context:
     mapper: Mapper
     now: Callable[[], datetime] = utc_now
     watcher: Watcher = field(default_factory=Silent)
+    public_url: str | None = None
 
     @property
     def zone(self) -> ZoneInfo:

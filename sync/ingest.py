@@ -5,9 +5,9 @@ No network in here. A page that cannot be read is parked with its reason and hol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import orjson
 
@@ -21,17 +21,22 @@ from storage.engine import Transaction
 from storage.items import Stored
 from storage.links import Ref
 from sync.context import Context, Source
-from sync.mapping import Own, dates
+from sync.mapping import Mapper, Own, dates
 
 
 @dataclass(slots=True)
 class Ingested:
-    """What a page changed: `moved` are items whose facts differ, `initiatives` those that counted them before."""
+    """What a page changed.
+
+    `moved` are items whose facts differ, with those that they left or came under; `initiatives` are the subjects
+    that counted them before, or whose initiatives differ. `past` are the items that transitions were read of.
+    """
 
     items: int = 0
     moved: set[Ref] = field(default_factory=set)
     initiatives: set[str] = field(default_factory=set)
     refetch: set[str] = field(default_factory=set)
+    past: set[str] = field(default_factory=set)
     parked: int = 0
 
     def add(self, other: Ingested) -> None:
@@ -40,6 +45,7 @@ class Ingested:
         self.moved |= other.moved
         self.initiatives |= other.initiatives
         self.refetch |= other.refetch
+        self.past |= other.past
         self.parked += other.parked
 
 
@@ -159,11 +165,11 @@ async def write(tx: Transaction, context: Context, connection: str, parsed: Pars
     gone = {change.ref.id for change in parsed.changes if isinstance(change, Delete)}
     known = await store.versions(tx, connection, [*upserts, *gone])
     await upsert(tx, context, upserts.values(), known, parsed.raw, read_at, done)
-    for id_ in gone & set(known):
-        if not known[id_].item.deleted:
-            await store.mark(tx, known[id_], deleted_at=read_at)
-            await moved(tx, [(connection, id_)], done)
+    for id_ in sorted(gone & set(known)):
+        if not known[id_].item.deleted and known[id_].read_at <= read_at:
+            await bury(tx, known[id_], done, read_at=read_at, deleted_at=read_at)
     await store.add_transitions(tx, parsed.transitions)
+    done.past = {entry.item_id for entry in parsed.transitions}
     done.refetch = {change.ref.id for change in parsed.changes if isinstance(change, Refetch)}
     return done
 
@@ -180,8 +186,10 @@ async def upsert(
     """Settle the newer items of a batch and write them; note in `done` what moved."""
     mapper, zone = context.mapper, context.zone
     newer = [item for item in batch if is_newer(item, read_at, known.get(item.id))]
-    parents = await parents_of(tx, newer) if mapper.uses_parent else {}
+    parents = await settled_parents(tx, mapper, newer)
     rows, changed, created, settled_items = [], [], [], []
+    placed: list[Ref] = []
+    seen: list[Ref] = []
     for item in newer:
         before = known.get(item.id)
         settled = mapper.settle(item)
@@ -192,17 +200,24 @@ async def upsert(
         rows.append(store.row_of(settled, own_rows(own), own.dimensions, read_at, zone))
         settled_items.append(settled)
         created += created_rows(settled, own)
+        ref = (item.connection, item.id)
         if before is None or facts(before.item) != facts(settled) or own.pairs != before.own:
-            changed.append((item.connection, item.id))
+            changed.append(ref)
+        if before is None or place(before.item) != place(settled):
+            placed.append(ref)
+        if before is None or before.item != settled:
+            seen.append(ref)
     gone = [(item.connection, item.id) for item in newer if item.id in known]
     if changed:
         await moved(tx, [ref for ref in changed if ref[1] in known], done)
+    done.moved |= await link_store.parents_above(tx, [ref for ref in placed if ref[1] in known])
     await store.upsert(tx, rows)
+    done.moved |= await link_store.parents_above(tx, placed)
     await store.set_blockers(tx, settled_items, known)
     if created or gone:
-        await link_store.save_created(tx, created, gone)
-    if mapper.uses_parent and changed:
-        changed += await reconsider_children(tx, context, changed)
+        done.initiatives |= await link_store.save_created(tx, created, gone)
+    if mapper.uses_parent and seen:
+        done.add(await remap_refs(tx, context, await link_store.children(tx, seen)))
     done.moved |= set(changed)
     done.items += len(newer)
 
@@ -213,42 +228,66 @@ async def moved(tx: Transaction, refs: Sequence[Ref], done: Ingested) -> None:
     done.initiatives |= await link_store.initiatives_of(tx, refs)
 
 
+async def bury(
+    tx: Transaction,
+    found: Stored,
+    done: Ingested,
+    *,
+    read_at: datetime,
+    deleted_at: datetime | None = None,
+    inaccessible_on: date | None = None,
+) -> None:
+    """Put a tombstone on an item that a read found gone; a deleted item makes no initiative any more."""
+    ref = (found.item.connection, found.item.id)
+    await moved(tx, [ref], done)
+    done.moved |= await link_store.parents_above(tx, [ref])
+    await store.mark(tx, found, read_at=read_at, deleted_at=deleted_at, inaccessible_on=inaccessible_on)
+    if deleted_at is not None:
+        done.initiatives |= await link_store.save_created(tx, [], [ref])
+
+
 async def parents_of(tx: Transaction, batch: Sequence[WorkItem]) -> dict[Ref, WorkItem]:
     """Return the parents of items, from the batch itself and from the store, for rules that look at parents."""
+    wanted = {(item.connection, item.parent_id) for item in batch if item.parent_id is not None}
     found = {(item.connection, item.id): item for item in batch}
-    missing = {(item.connection, item.parent_id) for item in batch if item.parent_id is not None} - set(found)
-    for connection in {ref[0] for ref in missing}:
-        ids = sorted(id_ for name, id_ in missing if name == connection)
+    for connection, ids in link_store.by_connection(wanted - set(found)):
         found.update({(connection, id_): row.item for id_, row in (await store.versions(tx, connection, ids)).items()})
-    return found
+    return {ref: found[ref] for ref in wanted & set(found) if not found[ref].deleted}
 
 
-async def reconsider_children(tx: Transaction, context: Context, refs: Sequence[Ref]) -> list[Ref]:
-    """Apply the rules again to the children of changed items; return those whose own links changed."""
-    changed: list[Ref] = []
-    for connection, ids in link_store.by_connection(list((await link_store.children(tx, refs)).keys())):
+async def settled_parents(tx: Transaction, mapper: Mapper, batch: Sequence[WorkItem]) -> dict[Ref, WorkItem]:
+    """Return the parents of items as today's file has them, where any rule looks at parents."""
+    if not mapper.uses_parent:
+        return {}
+    return {ref: mapper.settle(item) for ref, item in (await parents_of(tx, batch)).items()}
+
+
+async def remap_refs(tx: Transaction, context: Context, refs: Collection[Ref]) -> Ingested:
+    """Apply the rules again to stored items, because those above them changed."""
+    done = Ingested()
+    for connection, ids in link_store.by_connection(refs):
         found = await store.versions(tx, connection, ids)
-        changed += await remap(tx, context, list(found.values()))
-    return changed
+        done.add(await remap(tx, context, list(found.values())))
+    return done
 
 
-async def remap(tx: Transaction, context: Context, batch: Sequence[Stored]) -> list[Ref]:
-    """Settle stored items by today's file and write those that it changes; return them."""
+async def remap(tx: Transaction, context: Context, batch: Sequence[Stored]) -> Ingested:
+    """Settle stored items by today's file and write those that it changes; return what that changed."""
     mapper, zone = context.mapper, context.zone
-    parents = await parents_of(tx, [row.item for row in batch]) if mapper.uses_parent else {}
+    parents = await settled_parents(tx, mapper, [row.item for row in batch])
     rows, changed, created = [], [], []
     for row in batch:
         settled = mapper.settle(row.item)
         parent = parents.get((settled.connection, settled.parent_id)) if settled.parent_id else None
         own = mapper.own(settled, parent, None, settled.former_keys)
-        created += created_rows(settled, own)
+        created += created_rows(settled, own) if not settled.deleted else []
         fresh = store.row_of(settled, own_rows(own), own.dimensions, row.read_at, zone)
         if settled != row.item or own.pairs != row.own or own.dimensions != row.dimensions:
             rows.append(fresh)
             changed.append((settled.connection, settled.id))
     await store.rewrite(tx, rows)
-    await link_store.save_created(tx, created, [])
-    return changed
+    touched = await link_store.save_created(tx, created, [(row.item.connection, row.item.id) for row in batch])
+    return Ingested(moved=set(changed), initiatives=touched)
 
 
 async def finish_history(
@@ -261,11 +300,13 @@ async def finish_history(
     done = Ingested(items=len(ids))
     found = await store.versions(tx, source.name, ids)
     past = await store.transitions_of(tx, source.name, list(found))
-    rows = []
+    rows, dated = [], []
     for id_, row in found.items():
         if not read and row.history_at is None:
             continue
         item = with_dates(context, source, row.item, past[id_])
+        if item != row.item:
+            dated.append(replace(row, item=item))
         rows.append(
             {
                 "connection": source.name,
@@ -279,6 +320,10 @@ async def finish_history(
         )
     await moved(tx, [(source.name, id_) for id_ in found], done)
     await store.set_history(tx, rows)
+    done.add(await remap(tx, context, dated))
+    if context.mapper.uses_parent:
+        below = await link_store.children(tx, [(source.name, row.item.id) for row in dated])
+        done.add(await remap_refs(tx, context, below))
     return done
 
 
@@ -309,14 +354,26 @@ def entered_at(item: WorkItem, past: Sequence[Transition]) -> datetime:
 
 
 def is_newer(item: WorkItem, read_at: datetime, stored: Stored | None) -> bool:
-    """Whether a read applies: a greater `updated`, or the same and a read that started no earlier."""
-    if stored is None or item.updated_at > stored.item.updated_at:
+    """Whether a read applies: a greater `updated`, or the same and a read that started no earlier.
+
+    An item that was found gone comes back by a read that started after that alone.
+    """
+    if stored is None:
+        return True
+    if (stored.item.deleted or stored.item.inaccessible) and read_at <= stored.read_at:
+        return False
+    if item.updated_at > stored.item.updated_at:
         return True
     return item.updated_at == stored.item.updated_at and read_at >= stored.read_at
 
 
 def carried_over(item: WorkItem, before: Stored) -> WorkItem:
-    """Return the item with what a newer version does not state: the names it had, and its start from the history."""
+    """Return the item with what a newer version does not state.
+
+    That is the names it had, its start from the history, and the id of a parent that it names by key alone.
+    """
+    if item.parent_id is None and item.parent_key is not None and item.parent_key == before.item.parent_key:
+        item = replace(item, parent_id=before.item.parent_id)
     former = before.item.former_keys
     if before.item.key != item.key:
         former = (*(name for name in former if name != item.key), before.item.key)
@@ -330,9 +387,14 @@ def facts(item: WorkItem) -> tuple[object, ...]:
     """Return what a rollup or a link can depend on; a change elsewhere re-computes nothing."""
     return (
         item.level, item.key, item.parent_id, item.parent_key, item.category, item.stage, item.estimate,
-        item.time_estimate, item.team, item.flags, item.completed_at, item.archived, item.deleted, item.inaccessible,
-        item.blocked_by, item.fields,
+        item.time_estimate, item.team, item.flags, item.completed_at, item.canceled_at, item.archived, item.deleted,
+        item.inaccessible, item.blocked_by, item.fields,
     )  # fmt: skip
+
+
+def place(item: WorkItem) -> tuple[object, ...]:
+    """Return what decides how an item's parent counts."""
+    return item.parent_id, item.parent_key, item.level, item.deleted
 
 
 def own_rows(own: Own) -> list[dict[str, object]]:

@@ -36,10 +36,11 @@ async def relink(tx: Transaction, mapper: Mapper, refs: Collection[Ref]) -> dict
     """Compute the links of items and of all below them; return those whose links changed, with their old scope."""
     refs = set(refs) | set(await store.resolve_parents(tx))
     if mapper.workspace.mirrors:
-        was = await store.scope_numbers(tx)
+        was, copied = await store.scope_numbers(tx), await store.copies(tx)
         await relink_all(tx, mapper)
         after = await store.scope_numbers(tx)
-        return {ref: was.get(ref, 0) for ref, number in after.items() if was.get(ref) != number}
+        changed = {ref for ref, number in after.items() if was.get(ref) != number}
+        return {ref: was.get(ref, 0) for ref in changed | (copied ^ await store.copies(tx))}
     frontier = await store.places(tx, refs)
     places = dict(frontier)
     await with_ancestors(tx, places)

@@ -159,7 +159,12 @@ def cause(
         if row.when.progress is not None and moved >= row.when.progress:
             return f"progress: {100 * was:.0f} % -> {100 * update.progress:.0f} %"
         return None
-    return "text changed" if before != after else None
+    return "text changed" if steady(before) != steady(after) else None
+
+
+def steady(content: Mapping[str, object]) -> dict[str, object]:
+    """Return a content without the text that moves with the calendar; it alone is never worth a write."""
+    return {name: value for name, value in content.items() if name != "summary"}
 
 
 def hours(seconds: float) -> str:
@@ -238,9 +243,10 @@ def status_update(context: Context, kind: str, entry: Doc, doc: Doc) -> StatusUp
         state=entry["state"],
         health=Health(entry["health"]),
         drivers=tuple(entry["health_reasons"]),
-        summary=entry.get("sentence") or " ".join(entry["health_reasons"]),
+        summary=entry["summary"],
         flags=tuple(entry["flags"]),
         complete_to=datetime.fromisoformat(complete_to) if complete_to else None,
+        url=f"{context.public_url}/{kind}s/{entry['id']}" if context.public_url else None,
     )
 
 

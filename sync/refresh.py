@@ -20,7 +20,7 @@ from storage import items as store
 from storage.engine import Transaction
 from sync import present as presents
 from sync.context import Context
-from sync.ingest import Ingested, remap
+from sync.ingest import Ingested, remap, remap_refs
 from sync.links import relink, relink_all
 
 MAPPED = "mapped"
@@ -29,12 +29,24 @@ MAPPED = "mapped"
 
 async def refresh(tx: Transaction, context: Context, done: Ingested) -> set[str]:
     """Bring links and rollups up to date with what moved; return the subjects that were computed."""
-    near = await links.around(tx, done.moved)
-    relinked = await relink(tx, context.mapper, done.moved)
-    dirty = done.initiatives | await links.initiatives_of(tx, done.moved | near | set(relinked))
+    found = await find_parents(tx, context)
+    moved = done.moved | found.moved
+    relinked = await relink(tx, context.mapper, moved)
+    dirty = done.initiatives | found.initiatives | await links.initiatives_near(tx, moved | set(relinked))
     for lost in (await links.load_scopes(tx, set(relinked.values()))).values():
         dirty |= {link.initiative for link in lost}
+    if not dirty <= set(context.workspace.initiatives):
+        await remember_subjects(tx, context.workspace, all_initiatives(context.workspace, await created(tx)))
     return await roll_up(tx, context, dirty)
+
+
+async def find_parents(tx: Transaction, context: Context) -> Ingested:
+    """Find the parents that payloads name by key alone, and apply the rules that look at them; return what moved."""
+    found = await links.resolve_parents(tx)
+    done = Ingested(moved={*found, *await links.parents_above(tx, found)})
+    if context.mapper.uses_parent:
+        done.add(await remap_refs(tx, context, found))
+    return done
 
 
 async def rebuild(tx: Transaction, context: Context) -> None:
@@ -47,6 +59,7 @@ async def rebuild(tx: Transaction, context: Context) -> None:
 
 async def settle_all(tx: Transaction, context: Context) -> None:
     """Compute all links and rollups of items that are mapped already, and note with which file."""
+    await find_parents(tx, context)
     await relink_all(tx, context.mapper)
     initiatives = all_initiatives(context.workspace, await created(tx))
     await rollups.clear(tx)
@@ -70,13 +83,19 @@ async def catch_up(context: Context) -> None:
 
 
 async def roll_up(tx: Transaction, context: Context, dirty: Iterable[str]) -> set[str]:
-    """Compute the delivery of initiatives and of the key results that they serve; return all their ids."""
+    """Compute the delivery of initiatives and of the key results that they serve; return all their ids.
+
+    `dirty` may name key results too. What is no more, or is served by no initiative any more, loses its rollup.
+    """
     made = await created(tx)
     initiatives = all_initiatives(context.workspace, made)
-    wanted = set(dirty) & set(initiatives)
+    served = {id_: shares for id_, shares in contributors(context.workspace, made).items() if shares}
+    asked = set(dirty)
+    await rollups.drop(tx, asked - set(initiatives) - set(served))
+    wanted = asked & set(initiatives)
     computed: set[str] = set()
-    for id_, shares in contributors(context.workspace, made).items():
-        if not wanted & set(shares):
+    for id_, shares in served.items():
+        if id_ not in asked and not wanted & set(shares):
             continue
         scope = scope_of(context.workspace, id_, made)
         found = await rollups.facts(tx, shares, measure=measure_of(scope.policies))

@@ -23,6 +23,7 @@ async def replay(
     deliveries = 0
     await mark_unfinished(context)
     for source in sources.values():
+        found = Ingested()
         after = 0
         while True:
             async with context.store.read() as tx:
@@ -30,10 +31,11 @@ async def replay(
             if not rows:
                 break
             for row in rows:
-                total.add(await ingest_packed(context, source, row))
+                found.add(await ingest_packed(context, source, row))
             deliveries += len(rows)
             after = rows[-1].id
-        ids = sorted(id_ for name, id_ in total.moved if name == source.name)
+        total.add(found)
+        ids = sorted({id_ for _, id_ in found.moved} | found.past)
         for start in range(0, len(ids), 500):
             async with context.store.write() as tx:
                 await finish_history(tx, context, source, ids[start : start + 500], read=False)

@@ -94,6 +94,7 @@ async def census(
     """Compare ids with each tracker; with `repair` mend what differs."""
     found: list[Census] = []
     errors: dict[str, KeyrailError] = {}
+    unfinished = repair and await mark_unfinished(context)
     for name, source in sources.items():
         try:
             found.append(await take(context, source, repair=repair))
@@ -102,8 +103,9 @@ async def census(
     moved = Ingested()
     for one in found:
         moved.add(one.ingested)
-    if moved.moved:
-        await settle(context, whole=len(moved.moved) > WORTH_A_REBUILD, moved=moved)
+    if repair:
+        whole = unfinished or bool(errors) or len(moved.moved) > WORTH_A_REBUILD
+        await settle(context, whole=whole, moved=moved)
     return found, errors
 
 

@@ -50,6 +50,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
+def clock_class() -> type[Clock]:
+    return Clock
+
+
+@pytest.fixture(scope="session")
 def shared():
     """Return the path of a file in the shared data; skip where it is absent and KEYRAIL_SHARED is not set."""
 

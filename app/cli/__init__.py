@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from app.cli import act, data, pull, read, setup
-from app.cli.common import Session, failed
+from app.cli.common import Session, failed, tell
+from config.settings import read as read_settings
 
 app = typer.Typer(
     name="keyrail",
@@ -30,8 +31,11 @@ def start(
     ] = None,
 ) -> None:
     """Remember where the workspace file is: the option, else KEYRAIL_WORKSPACE, else ./keyrail.yaml."""
-    stated = workspace or Path(os.environ.get("KEYRAIL_WORKSPACE") or "keyrail.yaml")
-    context.obj = Session(path=stated, environ=dict(os.environ))
+    environ = dict(os.environ)
+    settings = read_settings(environ, workspace)
+    for warning in settings.warnings:
+        tell(warning)
+    context.obj = Session(settings=settings, environ=environ)
 
 
 for group in (setup, pull, read, act, data):

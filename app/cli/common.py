@@ -15,6 +15,7 @@ import typer
 from domain.errors import AuthError, ConfigError, KeyrailError, UsageError
 
 if TYPE_CHECKING:
+    from config.settings import Settings
     from domain.workspace import Workspace
     from sync.context import Context, Watcher
 
@@ -33,8 +34,23 @@ ConnectionName = Annotated[
 class Session:
     """One run of the command line."""
 
-    path: Path
+    settings: Settings
     environ: Mapping[str, str]
+
+    @property
+    def path(self) -> Path:
+        """The workspace file."""
+        return self.settings.workspace
+
+    @property
+    def database_url(self) -> str:
+        """The stated database, else a SQLite file beside the workspace file."""
+        return self.settings.database_url
+
+    @property
+    def secret_key(self) -> str | None:
+        """The key that issued tokens are encrypted with."""
+        return None if self.settings.secret_key.missing else self.settings.secret_key.reveal()
 
     def workspace(self) -> Workspace:
         """Load the workspace file; warnings go to standard error."""
@@ -51,23 +67,13 @@ class Session:
             raise ConfigError(f"{self.path} has {len(errors)} error{'s' * (len(errors) != 1)}.", errors)
         return loaded
 
-    @property
-    def database_url(self) -> str:
-        """The stated database, else a SQLite file beside the workspace file."""
-        stated = self.environ.get("KEYRAIL_DATABASE_URL")
-        return stated or f"sqlite:///{self.path.resolve().parent / '.keyrail' / 'keyrail.db'}"
-
-    @property
-    def secret_key(self) -> str | None:
-        """The key that issued tokens are encrypted with."""
-        return self.environ.get("KEYRAIL_SECRET_KEY")
-
     @asynccontextmanager
     async def open(self, watcher: Watcher | None = None) -> AsyncIterator[Context]:
         """Load the workspace and open its store."""
         from app.bootstrap import open_context
 
-        async with open_context(self.workspace(), self.database_url, watcher) as context:
+        public_url = self.settings.public_url
+        async with open_context(self.workspace(), self.database_url, watcher, public_url=public_url) as context:
             yield context
 
 
@@ -163,9 +169,8 @@ def failed(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else PARTLY
     if isinstance(error, OSError):
-        show_error(
-            KeyrailError(f"The system says: {error.strerror or error}{f' ({error.filename})' * bool(error.filename)}.")
-        )
+        where = f" ({error.filename})" if error.filename else ""
+        show_error(KeyrailError(f"The system says: {error.strerror or error}{where}."))
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what could not be written is not tried again at the end
         return PARTLY
     raise error

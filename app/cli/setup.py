@@ -125,6 +125,7 @@ def check(
     errors: list[KeyrailError] = []
     if workspace is not None and not offline:
         from sync.probe import probe
+        from sync.refresh import catch_up
 
         async def work() -> None:
             from app.bootstrap import open_sources
@@ -135,6 +136,7 @@ def check(
                     opened, workspace.connections, secret_key=here.secret_key, rediscover=True, locked=False
                 ) as sources,
             ):
+                await catch_up(opened)
                 doc["findings"] = await probe(opened, sources.sources, sources.errors)
                 errors.extend(sources.errors.values())
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.bootstrap import database_url, open_context, open_sources
+from app.bootstrap import open_context, open_sources
 from app.cli.common import emit, tell
 from app.cli.view.plan import published
 from app.cli.view.progress import open_progress
@@ -24,6 +24,7 @@ from app.demo.jira import application
 from app.demo.server import serve
 from app.demo.site import Site
 from app.demo.workspace import check_ins, workspace_text
+from config.settings import default_database_url
 from config.workspace import load
 from storage import okrs
 from sync import answers, publish
@@ -49,7 +50,7 @@ async def demo(*, port: int, once: bool, as_json: bool) -> None:
             tell(f"A simulated Jira with {len(site.issues)} issues runs at {url}. The workspace file: {file}")
         progress = open_progress(silent=as_json, zone=workspace.timezone)
         stack.enter_context(progress)
-        context = await stack.enter_async_context(open_context(workspace, database_url(None, file), progress))
+        context = await stack.enter_async_context(open_context(workspace, default_database_url(file), progress))
         async with context.store.write() as tx:
             for entry in check_ins(today):
                 await okrs.add_check_in(tx, entry)

@@ -15,7 +15,6 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = read({})
     assert found.workspace == Path("keyrail.yaml")
     assert found.database_url == f"sqlite:///{tmp_path}/.keyrail/keyrail.db"
-    assert (found.host, found.port, found.auth) == ("127.0.0.1", 8080, "token")
     assert (found.log_level, found.log_format, found.public_url) == ("info", "auto", None)
     assert found.secret_key.missing
     assert found.warnings == ()
@@ -27,11 +26,7 @@ def test_everything_stated() -> None:
             "KEYRAIL_WORKSPACE": "/etc/keyrail/keyrail.yaml",
             "KEYRAIL_DATABASE_URL": "postgresql://db/keyrail",
             "KEYRAIL_SECRET_KEY": "k3y",
-            "KEYRAIL_HOST": "0.0.0.0",
-            "KEYRAIL_PORT": "9000",
             "KEYRAIL_PUBLIC_URL": "https://okr.example.com/",
-            "KEYRAIL_AUTH": "none",
-            "KEYRAIL_PROXY_HEADER": "X-User",
             "KEYRAIL_LOG_LEVEL": "DEBUG",
             "KEYRAIL_LOG_FORMAT": "json",
         }
@@ -40,8 +35,7 @@ def test_everything_stated() -> None:
     assert found.database_url == "postgresql://db/keyrail"
     assert found.secret_key.reveal() == "k3y"
     assert "k3y" not in repr(found)
-    assert (found.host, found.port, found.public_url) == ("0.0.0.0", 9000, "https://okr.example.com")
-    assert (found.auth, found.proxy_header, found.log_level, found.log_format) == ("none", "X-User", "debug", "json")
+    assert (found.public_url, found.log_level, found.log_format) == ("https://okr.example.com", "debug", "json")
 
 
 def test_the_command_line_s_path_wins_and_the_database_lies_beside_it(tmp_path: Path) -> None:
@@ -51,7 +45,7 @@ def test_the_command_line_s_path_wins_and_the_database_lies_beside_it(tmp_path: 
 
 
 def test_an_empty_variable_is_not_set() -> None:
-    assert read({"KEYRAIL_PORT": " ", "KEYRAIL_HOST": ""}).port == 8080
+    assert read({"KEYRAIL_LOG_LEVEL": " ", "KEYRAIL_LOG_FORMAT": ""}).log_level == "info"
 
 
 def test_a_misspelt_variable_is_warned_of() -> None:
@@ -64,10 +58,10 @@ def test_a_misspelt_variable_is_warned_of() -> None:
 
 def test_all_wrong_values_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as raised:
-        read({"KEYRAIL_PORT": "http", "KEYRAIL_LOG_FORMAT": "jsn", "KEYRAIL_PUBLIC_URL": "okr.example.com"})
+        read({"KEYRAIL_LOG_LEVEL": "loud", "KEYRAIL_LOG_FORMAT": "jsn", "KEYRAIL_PUBLIC_URL": "okr.example.com"})
     assert [(each.key, each.nearest) for each in raised.value.problems] == [
-        ("KEYRAIL_PORT", None),
         ("KEYRAIL_PUBLIC_URL", None),
+        ("KEYRAIL_LOG_LEVEL", None),
         ("KEYRAIL_LOG_FORMAT", "json"),
     ]
 

@@ -8,7 +8,6 @@ import json
 import os
 import pickle
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -258,6 +257,18 @@ def pulled(tmp_path_factory, tracker, warm, fresh):
     return folder, pickle.dumps(company.site), ended
 
 
+@pytest.fixture(scope="session")
+def told(tmp_path_factory, tracker, warm, pulled):
+    """The same after `publish`, with a row that sends every change at once."""
+    source, site, _ = pulled
+    folder = tmp_path_factory.mktemp("told") / "files"
+    shutil.copytree(source, folder)
+    company = Company(folder=folder, tracker=tracker, warm=warm, site=pickle.loads(site))
+    company.edit("when: {progress: 1pp, health: change, at_most: 24h}", "when: {progress: 1pp, health: change}")
+    company.run("publish")
+    return folder, pickle.dumps(company.site)
+
+
 @pytest.fixture
 def empty(tmp_path, tracker, warm, fresh):
     """A company that nothing was pulled from yet."""
@@ -274,10 +285,15 @@ def company(tmp_path, tracker, warm, pulled):
     return Company(folder=tmp_path / "files", tracker=tracker, warm=warm, site=pickle.loads(site))
 
 
+@pytest.fixture
+def published(tmp_path, tracker, warm, told):
+    """A company whose links are written; no request was made since."""
+    folder, site = told
+    shutil.copytree(folder, tmp_path / "files")
+    return Company(folder=tmp_path / "files", tracker=tracker, warm=warm, site=pickle.loads(site))
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.journey)
-
-
-__all__ = ["Company", "Ended", "signal"]

@@ -65,13 +65,16 @@ def wait(pid, seconds):
 def main():
     for name in MODULES:
         import_module(name)
-    out = os.fdopen(os.dup(1), "w")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for line in sys.stdin:
-        order = json.loads(line)
-        answer = {"pid": start(order["start"])} if "start" in order else {"code": wait(order["wait"], order["seconds"])}
-        out.write(json.dumps(answer) + "\n")
-        out.flush()
+    with os.fdopen(os.dup(1), "w") as out:
+        for line in sys.stdin:
+            order = json.loads(line)
+            if "start" in order:
+                answer = {"pid": start(order["start"])}
+            else:
+                answer = {"code": wait(order["wait"], order["seconds"])}
+            out.write(json.dumps(answer) + "\n")
+            out.flush()
 
 
 main()
