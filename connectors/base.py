@@ -66,7 +66,8 @@ class Page:
     """One page as received. `kind` tells `parse` how to read it: ``items``, ``history``, ``webhook``.
 
     `items` counts what is in it; `missing` are ids that were asked for and not answered. `cursor`, if
-    set, is where the stream goes on once this page is stored (for `changes`: the new watermark).
+    set, is where the stream goes on once this page is stored (for `changes`: the new watermark). `payload`
+    is the body as JSON says it, where the connector had to look inside, so that nobody decodes it twice.
     """
 
     kind: str
@@ -77,6 +78,7 @@ class Page:
     items: int
     missing: tuple[str, ...] = ()
     cursor: Json = None
+    payload: Json = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,7 @@ class Connector:
     fetch      the given items now, in pages
     locate     why an id is not in the census
     probe      findings for `check`
-    parse      pure: a stored page -> what it says; raises PayloadError
+    parse      pure: a stored page, as bytes or as JSON -> what it says; raises PayloadError
     split      pure: a stored page -> pages of one item each; empty where it cannot be cut
     kind_of    pure: what a payload is by its shape: ``items``, ``history`` or ``webhook``
     webhook    pure: the body of a webhook -> what it says; raises PayloadError
@@ -147,7 +149,7 @@ class Connector:
     fetch: Callable[[Client, Connection, Reading, Sequence[str]], AsyncIterator[Page]]
     locate: Callable[[Client, Connection, Reading, str], Awaitable[Located]]
     probe: Callable[[Client, Connection, Reading], Awaitable[list[Finding]]]
-    parse: Callable[[str, bytes, Connection, Reading], Parsed]
+    parse: Callable[[str, Json, Connection, Reading], Parsed]
     split: Callable[[str, bytes], list[bytes]]
     kind_of: Callable[[Json], str]
     webhook: Callable[[bytes, str | None, Connection, Reading], Parsed]

@@ -26,11 +26,11 @@ async def side_by_side(
 ) -> AsyncGenerator[R, None]:
     """Yield `work(input)` of each input as it completes, at most `lanes` at a time.
 
-    At most `lanes` inputs and `lanes` results wait, so a slow reader holds back the feed. The first error ends
+    At most `lanes` inputs and one result a lane wait, so a slow reader holds back the feed. The first error ends
     everything and is raised here, after the results that were ready before it; leaving early cancels the rest.
     """
     todo: asyncio.Queue[T | _End] = asyncio.Queue(maxsize=lanes)
-    ready: asyncio.Queue[R | _End] = asyncio.Queue(maxsize=lanes)
+    ready: asyncio.Queue[R | _End] = asyncio.Queue(maxsize=1)
 
     async def feed() -> None:
         async with aclosing(inputs):

@@ -40,6 +40,7 @@ class Fact(NamedTuple):
     `canceled_on` is the local date of the cancellation of a canceled item: without it the item is taken
     to have been canceled after the baseline. `inaccessible_on` is the local date on which access was lost.
     `mirror_of` and `deleted` are set only where items are listed one by one: histograms leave such items out.
+    `bucket` cuts items without a parent into groups of any kind, where they are to be summed group by group.
     """
 
     connection: str
@@ -61,6 +62,7 @@ class Fact(NamedTuple):
     deleted: bool = False
     mirror_of: str | None = None
     canceled_on: date | None = None
+    bucket: str = ""
 
 
 class Node(NamedTuple):

@@ -16,7 +16,6 @@ from domain.facts import Flow
 from domain.okr import CheckIn, Metric
 from domain.rules import ForecastPolicy
 from rollup.days import local_day
-from rollup.sizes import Sized
 
 MIN_DONE = 10
 MIN_DAYS = 30
@@ -49,26 +48,6 @@ class Forecast:
 
 
 NO_FORECAST = Forecast()
-
-
-def flow(settled: Sized) -> Flow:
-    """Read the flow of a subject from how its items count; what was done before its start is part of it."""
-    done: dict[date, int] = {}
-    remaining = 0
-    first: date | None = None
-    for e in settled.entries:
-        if e.reason not in (None, "done_before_start") or e.category == "canceled":
-            continue
-        fact = e.fact
-        for day in (fact.entered_on, fact.completed_on if e.category == "done" else None):
-            if day is not None and (first is None or day < first):
-                first = day
-        if e.category == "done":
-            if fact.completed_on is not None:
-                done[fact.completed_on] = done.get(fact.completed_on, 0) + fact.count
-        elif e.reason is None:
-            remaining += fact.count
-    return Flow(done=done, remaining=remaining, first=first)
 
 
 def outlook(

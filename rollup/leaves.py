@@ -113,6 +113,14 @@ def is_before(day: date | None, limit: date | None) -> bool:
     return day is not None and limit is not None and day < limit
 
 
+def was_there(entry: Entry, at: date) -> bool:
+    """Say whether an item had entered the scope by `at` and had not been canceled by then."""
+    fact = entry.fact
+    if entry.category == "canceled" and fact.canceled_on is not None and fact.canceled_on <= at:
+        return False
+    return fact.entered_on is None or fact.entered_on <= at
+
+
 def estimate_of(fact: Fact) -> float | None:
     """Return the estimate, None where there is none or it is no size at all (negative, infinite, not a number)."""
     value = fact.estimate
@@ -224,7 +232,11 @@ def _entry(
 ) -> Entry:
     category = fact.category if terms.end is None else category_at(fact, terms.end)
     policies = terms.policies
-    reason = _not_a_leaf(fact, node, above, parent_counts, tree, policies.leaf_level) or _out_of_scope(fact, terms)
+    reason: str | None = None
+    if node is not None or fact.subtask or above.covered or fact.deleted or fact.mirror_of is not None:
+        reason = _not_a_leaf(fact, node, above, parent_counts, tree, policies.leaf_level)
+    if reason is None and (terms.end is not None or fact.inaccessible_on is not None):
+        reason = _out_of_scope(fact, terms)
     if reason is not None:
         return Entry(fact, node, share, category, 0.0, 1.0, share, None, reason, ())
     credit = terms.credits[category, fact.stage == "review"]

@@ -44,6 +44,7 @@ Judged = tuple[Entry, str | None, int]
 """(entry, why it is not in the sum, roles)"""
 Cell = tuple[float, float, int]
 """(weight, credit, roles)"""
+NOTHING: Mapping[str, int] = {}
 K = TypeVar("K")
 
 
@@ -94,7 +95,7 @@ def tally(entries: Sequence[Entry], terms: Frame, at: date | None, *, weighed: b
     judged = _judge(entries, terms, at, skip_unestimated=by_estimate and policies.unestimated == "exclude")
     tallies, sums = _counts(judged, terms), _points(judged)
     _add_flow(tallies, judged)
-    sums |= _sums(_fold((e.weight, e.credit, roles) for e, _, roles in judged))
+    sums |= _sums(_fold(((e.weight, e.credit, roles), e.fact.count) for e, _, roles in judged if roles))
     if by_estimate:
         _add_estimated(tallies, sums, judged, policies.unestimated)
     return Part({word: counts for word, counts in tallies.items() if counts}, sums)
@@ -149,9 +150,10 @@ def _counts(judged: Sequence[Judged], terms: Frame) -> dict[str, dict[str, int]]
             excluded[reason] = excluded.get(reason, 0) + n
             if reason in ("canceled", "unestimated"):
                 counts[e.category] = counts.get(e.category, 0) + n
+    scope = {"items": items, "unestimated": unestimated, "live": int(live > 0)}
     until = valid_until((e for e, _, _ in judged), terms)
     return {
-        "scope": _positive({"items": items, "unestimated": unestimated, "live": int(live > 0)}),
+        "scope": {word: n for word, n in scope.items() if n},
         "counts": counts,
         "excluded": excluded,
         "connections": connections,
@@ -194,3 +196,167 @@ def _points(judged: Sequence[Judged]) -> dict[str, list[float]]:
         "points_done": exact(chain.from_iterable(repeat(size, n) for size, done, n in found if done)),
     }
     return {name: values for name, values in sums.items() if values}
+
+
+def _add_estimated(
+    tallies: dict[str, dict[str, int]], sums: dict[str, list[float]], judged: Sequence[Judged], unestimated: str
+) -> None:
+    """Add what counts where sizes are estimates; what has to wait for the median of its team is listed."""
+    imputed = unestimated == "impute_median"
+    siblings = sibling_medians([e for e, _, _ in judged]) if imputed else {}
+    estimates: dict[tuple[str, str, float], int] = {}
+    waiting: dict[tuple[str, str, float, float, int], int] = {}
+    weights: list[tuple[Cell, int]] = []
+    for e, _, roles in judged:
+        fact = e.fact
+        size = estimate_of(fact)
+        if size is not None and imputed and fact.team is not None and e.reason is None and e.category != "canceled":
+            team = (fact.connection, fact.team, size)
+            estimates[team] = estimates.get(team, 0) + fact.count
+        if size is None and unestimated == "exclude":
+            continue
+        if size is None:
+            size = siblings.get((fact.connection, fact.parent))
+        if size is None and imputed and fact.team is not None:
+            place = (fact.connection, fact.team, e.share, e.credit, roles)
+            waiting[place] = waiting.get(place, 0) + fact.count
+            continue
+        size = 1.0 if size is None else size
+        weights.append(((e.share * size, e.credit, roles), fact.count))
+        if size > 0 and roles & COUNTED:
+            tallies["scope"]["sized"] = 1
+    tallies["estimates"] = {_packed(team): n for team, n in estimates.items()}
+    tallies["waiting"] = {_packed(place): n for place, n in waiting.items() if place[-1]}
+    sums |= {BY_ESTIMATE + name: values for name, values in _sums(_fold(weights)).items()}
+
+
+def _sums(cells: Mapping[Cell, int]) -> dict[str, list[float]]:
+    """Add up weights, and weights x credit, by role."""
+    found: dict[str, list[float]] = {}
+    for role, name, credited in SUMS:
+        values = exact(
+            chain.from_iterable(
+                repeat(weight * credit if credited else weight, n)
+                for (weight, credit, roles), n in cells.items()
+                if roles & role
+            )
+        )
+        if values:
+            found[name] = values
+    return found
+
+
+def _fold(pairs: Iterable[tuple[K, int]]) -> dict[K, int]:
+    """Add up the counts of equal keys."""
+    found: dict[K, int] = {}
+    for key, n in pairs:
+        found[key] = found.get(key, 0) + n
+    return found
+
+
+def _packed(words: Sequence[object]) -> str:
+    """Write a key of several words as one, so that it can stand in JSON."""
+    return json.dumps(words, ensure_ascii=False, separators=(",", ":"))
+
+
+def merge(added: Iterable[Part], removed: Iterable[Part] = ()) -> Part:
+    """Return the sum of parts less others; what is nothing any more leaves no trace."""
+    tallies: dict[str, dict[str, int]] = {}
+    sums: dict[str, list[float]] = {}
+    for sign, parts in ((1, added), (-1, removed)):
+        for part in parts:
+            for word, counts in part.tallies.items():
+                mine = tallies.setdefault(word, {})
+                for key, n in counts.items():
+                    mine[key] = mine.get(key, 0) + sign * n
+            for name, values in part.sums.items():
+                sums.setdefault(name, []).extend(sign * value for value in values)
+    left = {word: {key: n for key, n in counts.items() if n} for word, counts in tallies.items()}
+    rest = {name: exact(values) for name, values in sums.items()}
+    return Part(
+        {word: counts for word, counts in left.items() if counts},
+        {name: values for name, values in rest.items() if values},
+    )
+
+
+def progress_of(part: Part, terms: Frame, at: date | None) -> Progress:
+    """Return the progress that all parts of a subject add up to; `at` as they were tallied with."""
+    flags = set(part.tallies.get("flags", ()))
+    sums = part.sums
+    if terms.policies.size in ESTIMATED_SIZES:
+        by_estimate = _estimated(part, terms.policies.unestimated)
+        if by_estimate is not None:
+            sums = by_estimate
+        elif part.tallies.get("scope", NOTHING).get("items"):
+            flags.add("fallback_count")
+    return told(part, sums, flags, baseline=at is not None)
+
+
+def told(part: Part, sums: Mapping[str, Sequence[float]], flags: Iterable[str], *, baseline: bool) -> Progress:
+    """Return the progress of tallies and sums as they stand."""
+    scope, counts, until = (part.tallies.get(word, NOTHING) for word in ("scope", "counts", "until"))
+    items, unestimated = scope.get("items", 0), scope.get("unestimated", 0)
+    connections = part.tallies.get("connections", NOTHING)
+    size_total, size_done, size_then, done_then, scope_base = (
+        fsum(sums.get(name, ())) for name in ("size_total", "size_done", "baseline_size", "baseline_done", "scope_base")
+    )
+    known = "live" in scope and size_total > 0
+    return Progress(
+        value=size_done / size_total if known else None,
+        state="ok" if known else "no_scope",
+        size_total=size_total,
+        size_done=size_done,
+        counts={category: counts.get(category, 0) for category in CATEGORIES},
+        points_total=fsum(part.sums.get("points_total", ())),
+        points_done=fsum(part.sums.get("points_done", ())),
+        items=sum(connections.values()),
+        unestimated=unestimated,
+        estimated_coverage=(items - unestimated) / items if items else None,
+        baseline_progress=done_then / size_then if baseline and size_then > 0 else None,
+        scope_base=scope_base if baseline else None,
+        scope_change=(size_total - scope_base) / scope_base if baseline and scope_base > 0 else None,
+        blocked_size=fsum(sums.get("blocked_size", ())),
+        excluded=dict(sorted(part.tallies.get("excluded", NOTHING).items())),
+        flags=tuple(sorted(flags)),
+        connections=dict(sorted(connections.items())),
+        valid_until=date.fromisoformat(min(until)) if until else None,
+    )
+
+
+def flow_of(part: Part) -> Flow:
+    """Return the flow that all parts of a subject add up to."""
+    first = part.tallies.get("first")
+    return Flow(
+        done={date.fromisoformat(day): n for day, n in sorted(part.tallies.get("done", NOTHING).items())},
+        remaining=part.tallies.get("scope", NOTHING).get("remaining", 0),
+        first=date.fromisoformat(min(first)) if first else None,
+    )
+
+
+def _estimated(part: Part, unestimated: str) -> dict[str, list[float]] | None:
+    """Return the sums by estimate, None where plain counting takes their place."""
+    scope = part.tallies.get("scope", NOTHING)
+    if unestimated == "impute_median" and is_sparse(scope.get("items", 0), scope.get("unestimated", 0)):
+        return None
+    medians = _team_medians(part)
+    cells: dict[Cell, int] = {}
+    sized = "sized" in scope
+    for place, n in part.tallies.get("waiting", NOTHING).items():
+        connection, team, share, credit, roles = json.loads(place)
+        size = medians.get((connection, team), 1.0)
+        sized = sized or (size > 0 and roles & COUNTED > 0)
+        cell = (share * size, credit, roles)
+        cells[cell] = cells.get(cell, 0) + n
+    if not sized:
+        return None
+    waiting = _sums(cells)
+    return {name: [*part.sums.get(BY_ESTIMATE + name, ()), *waiting.get(name, ())] for _, name, _ in SUMS}
+
+
+def _team_medians(part: Part) -> dict[tuple[str, str], float]:
+    """Return the median estimate of each team."""
+    known: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for group, n in part.tallies.get("estimates", NOTHING).items():
+        connection, team, size = json.loads(group)
+        known.setdefault((connection, team), []).append((size, n))
+    return {team: median(sizes) for team, sizes in known.items()}

@@ -5,24 +5,19 @@ Metrics, health and anything that depends on the hour of asking live elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from operator import mul
 from typing import NamedTuple
 
-from domain.facts import Facts, Node, Progress
+from domain.facts import Facts, Flow, Node, Progress
 from domain.rules import Policies
 from rollup.equal import equal_weights
-from rollup.leaves import Entry, Frame, category_at, epic_entries, estimate_of, frame, scope_entries
+from rollup.leaves import Entry, Frame, category_at, epic_entries, frame, scope_entries, was_there
+from rollup.parts import CATEGORIES, Part, flow_of, group_of, progress_of, separable, tally, told
 from rollup.sizes import ESTIMATED_SIZES, Sized, excesses, settle, total
 from rollup.tree import Key, Tree, counted_as_leaf, key_of, plant
-
-CATEGORIES = ("todo", "in_progress", "done", "canceled")
-COUNTED_REASONS = frozenset(
-    {"canceled", "done_before_start", "unestimated", "inaccessible", "entered_after_end", "subtask"}
-)
-"""Reasons that `Progress.excluded` counts; the others are told item by item only."""
 
 
 def sized(
@@ -63,22 +58,48 @@ def delivery(
     baseline are today's estimates of the items that had entered by then.
     """
     terms = frame(policies, today, start=start, end=end, before_start_applies=before_start_applies)
+    return delivered(facts, shares, terms, baseline_at)[0]
+
+
+def delivered(facts: Facts, shares: Mapping[str, float], terms: Frame, at: date | None) -> tuple[Progress, Flow]:
+    """Return the delivery progress of a subject and its flow; `at` is the date of the baseline."""
     tree = plant(facts.nodes)
-    settled = settle(scope_entries(facts, tree, shares, terms), tree, terms, shares=shares)
-    found = _sum(settled)
-    if baseline_at is None:
-        return found
-    base = _baseline(settled, tree, terms, shares, baseline_at, found.size_total)
-    return replace(found, baseline_progress=base.progress, scope_base=base.scope, scope_change=base.change)
+    entries = scope_entries(facts, tree, shares, terms)
+    if separable(terms.policies):
+        part = tally(entries, terms, at)
+        return progress_of(part, terms, at), flow_of(part)
+    settled = settle(entries, tree, terms, shares=shares)
+    found = _sum(settled, terms)
+    if at is None:
+        return found, flow_of(tally(settled.entries, terms, None, weighed=True))
+    base = _baseline(settled, tree, terms, shares, at, found.size_total)
+    found = replace(found, baseline_progress=base.progress, scope_base=base.scope, scope_change=base.change)
+    return found, flow_of(tally(settled.entries, terms, at, weighed=True))
+
+
+def parts(
+    facts: Facts, shares: Mapping[str, float], terms: Frame, at: date | None, only: Collection[Key] | None = None
+) -> dict[Key, Part]:
+    """Return what each structural parent's children add to a subject, those of `only` or all; arguments as above.
+
+    The policies must be separable; `merge` of all parts is what `delivered` is made of.
+    """
+    groups: dict[Key, list[Entry]] = {}
+    for e in scope_entries(facts, plant(facts.nodes), shares, terms):
+        key = group_of(e.fact)
+        if only is None or key in only:
+            groups.setdefault(key, []).append(e)
+    found = ((key, tally(entries, terms, at)) for key, entries in groups.items())
+    return {key: part for key, part in found if part}
 
 
 def at_baseline(settled: Sized, at: date) -> Sized:
     """Return the same rows with what came into scope after `at` left out (`scope_basis: baseline`)."""
     entries = tuple(
-        e._replace(reason="added_after_baseline") if e.reason is None and not _was_there(e, at) else e
+        e._replace(reason="added_after_baseline") if e.reason is None and not was_there(e, at) else e
         for e in settled.entries
     )
-    return replace(settled, entries=entries, excess=tuple(e for e in settled.excess if _was_there(e, at)))
+    return replace(settled, entries=entries, excess=tuple(e for e in settled.excess if was_there(e, at)))
 
 
 def shown(progress: Progress, policies: Policies) -> Progress:
@@ -123,58 +144,23 @@ def with_flags(progress: Progress, *flags: str) -> Progress:
 def _epic(epic: Node, entries: list[Entry], tree: Tree, terms: Frame) -> Progress:
     if counted_as_leaf(tree, epic, terms.policies.leaf_level):
         return lone(category_at(epic.fact, terms.end))
-    return _sum(settle(entries, tree, terms, shares=None, top=key_of(epic)))
+    if separable(terms.policies):
+        return progress_of(tally(entries, terms, None), terms, None)
+    return _sum(settle(entries, tree, terms, shares=None, top=key_of(epic)), terms)
 
 
-def _sum(settled: Sized) -> Progress:
-    """Add up what was settled."""
-    counts = dict.fromkeys(CATEGORIES, 0)
-    excluded: dict[str, int] = {}
-    connections: dict[str, int] = {}
-    blocked: list[Entry] = []
-    estimated: list[tuple[float, int]] = []
-    estimated_done: list[tuple[float, int]] = []
-    counted: list[Entry] = []
-    live = False
-    for e in settled.entries:
-        fact, reason, n = e.fact, e.reason, e.fact.count
-        if reason is not None:
-            if reason in COUNTED_REASONS:
-                excluded[reason] = excluded.get(reason, 0) + n
-            if reason in ("canceled", "unestimated"):
-                counts[e.category] += n
-            continue
-        counted.append(e)
-        counts[e.category] += n
-        connections[fact.connection] = connections.get(fact.connection, 0) + n
-        if e.category == "canceled":
-            continue
-        live = True
-        if fact.blocked and e.category != "done":
-            blocked.append(e)
-        estimate = estimate_of(fact)
-        if estimate is not None:
-            estimated.append((estimate, n))
-            if e.category == "done":
-                estimated_done.append((estimate, n))
-    whole = (*counted, *settled.excess)
-    size_total, size_done = _size(whole), _size_done(whole)
-    known = live and size_total > 0
-    return Progress(
-        value=size_done / size_total if known else None,
-        state="ok" if known else "no_scope",
-        size_total=size_total,
-        size_done=size_done,
-        counts=counts,
-        points_total=_plain(estimated),
-        points_done=_plain(estimated_done),
-        items=sum(connections.values()),
+def _sum(settled: Sized, terms: Frame) -> Progress:
+    """Add up what was settled, without its baseline."""
+    part = tally(settled.entries, terms, None, weighed=True)
+    sums = {
+        **part.sums,
+        "size_total": [*part.sums.get("size_total", ()), *(e.weight for e in settled.excess)],
+        "size_done": [*part.sums.get("size_done", ()), *(e.weight * e.credit for e in settled.excess)],
+    }
+    return replace(
+        told(part, sums, settled.flags, baseline=False),
         unestimated=settled.unestimated,
         estimated_coverage=settled.estimated_coverage,
-        blocked_size=_size(blocked),
-        excluded=dict(sorted(excluded.items())),
-        flags=tuple(sorted(settled.flags)),
-        connections=dict(sorted(connections.items())),
         valid_until=settled.valid_until,
     )
 
@@ -192,10 +178,6 @@ def _size_done(entries: Sequence[Entry]) -> float:
     return total([e.weight * e.credit for e in entries], _numbers(entries))
 
 
-def _plain(values: Sequence[tuple[float, int]]) -> float:
-    return total((v for v, _ in values), (n for _, n in values))
-
-
 class _Baseline(NamedTuple):
     progress: float | None
     scope: float
@@ -210,7 +192,7 @@ def _baseline(
     Items canceled since left the progress but not the scope as frozen. Under ``equal_per_child`` scope is
     measured in items x share, as its weights always sum to 1.
     """
-    then = [e for e in settled.entries if e.reason in (None, "canceled") and _was_there(e, at)]
+    then = [e for e in settled.entries if e.reason in (None, "canceled") and was_there(e, at)]
     staying = [e for e in then if e.category != "canceled"]
     if settled.mode == "equal_per_child":
         weights = [w for w, _ in equal_weights(staying, tree, shares, None)]
@@ -221,8 +203,8 @@ def _baseline(
     else:
         excess: tuple[Entry, ...] = ()
         if terms.policies.top_down and settled.mode in ESTIMATED_SIZES:
-            before = [e for e in settled.entries if e.reason == "done_before_start" and _was_there(e, at)]
-            excess = tuple(e for e in excesses(staying + before, tree, terms, shares, None) if _was_there(e, at))
+            before = [e for e in settled.entries if e.reason == "done_before_start" and was_there(e, at)]
+            excess = tuple(e for e in excesses(staying + before, tree, terms, shares, None) if was_there(e, at))
         done, size = _size_done((*staying, *excess)), _size((*staying, *excess))
         scope, scope_now = _size((*then, *excess)), size_total
     return _Baseline(
@@ -234,11 +216,3 @@ def _baseline(
 
 def _items(entries: Sequence[Entry]) -> float:
     return total((e.share for e in entries), _numbers(entries))
-
-
-def _was_there(entry: Entry, at: date) -> bool:
-    """Whether the item had entered the scope by `at` and had not been canceled by then."""
-    fact = entry.fact
-    if entry.category == "canceled" and fact.canceled_on is not None and fact.canceled_on <= at:
-        return False
-    return fact.entered_on is None or fact.entered_on <= at

@@ -5,16 +5,20 @@ Facts are measured against a scope here; the numbers themselves are made in `pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from domain.facts import Facts, Progress
+from domain.facts import Facts, Flow, Progress
 from domain.okr import Initiative, KeyResult, Status
 from domain.rules import Policies
 from domain.workspace import Workspace
-from rollup.progress import at_baseline, delivery, shown, sized, with_flags
+from rollup import progress as sums
+from rollup.leaves import Frame, frame
+from rollup.parts import Part, flow_of, progress_of
+from rollup.progress import at_baseline, shown, sized, with_flags
 from rollup.sizes import Sized
+from rollup.tree import Key
 
 NO_INITIATIVES: Mapping[str, Initiative] = {}
 
@@ -114,18 +118,34 @@ def measure(
     `baseline_at` is the scope's start where None; `late_baseline` says that the known history begins only
     then. The estimates in `facts` are in the measure that the scope's `size` policy asks for.
     """
-    progress = delivery(
-        facts,
-        scope.shares,
-        scope.policies,
-        today=today,
-        start=scope.start,
-        end=scope.end,
-        before_start_applies=scope.before_start_applies,
-        baseline_at=baseline_at or scope.start,
-    )
-    progress = shown(progress, scope.policies)
+    progress, _ = delivered(facts, scope, today=today, baseline_at=baseline_at)
     return with_flags(progress, "late_baseline") if late_baseline else progress
+
+
+def delivered(facts: Facts, scope: Scope, *, today: date, baseline_at: date | None = None) -> tuple[Progress, Flow]:
+    """Return the delivery progress of a scope, as `measure` does, with the flow that forecasts are made of."""
+    progress, flow = sums.delivered(facts, scope.shares, terms_of(scope, today), baseline_at or scope.start)
+    return shown(progress, scope.policies), flow
+
+
+def parts(
+    facts: Facts, scope: Scope, *, today: date, baseline_at: date | None = None, only: Collection[Key] | None = None
+) -> dict[Key, Part]:
+    """Return the parts of a scope whose policies are separable: all, or those of the groups `only`."""
+    return sums.parts(facts, scope.shares, terms_of(scope, today), baseline_at or scope.start, only)
+
+
+def combine(total: Part, scope: Scope, *, today: date, baseline_at: date | None = None) -> tuple[Progress, Flow]:
+    """Return what `delivered` returns, from the sum of all parts of a scope (`rollup.parts.merge`)."""
+    progress = progress_of(total, terms_of(scope, today), baseline_at or scope.start)
+    return shown(progress, scope.policies), flow_of(total)
+
+
+def terms_of(scope: Scope, today: date) -> Frame:
+    """Return the terms on which a scope is evaluated."""
+    return frame(
+        scope.policies, today, start=scope.start, end=scope.end, before_start_applies=scope.before_start_applies
+    )
 
 
 def inspect(facts: Facts, scope: Scope, *, today: date, baseline_at: date | None = None) -> Sized:

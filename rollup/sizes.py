@@ -18,6 +18,8 @@ from rollup.tree import Key, Tree, ancestors, counted_as_leaf, key_of
 ESTIMATED_SIZES = frozenset({"points", "time", "field"})
 MIN_COVERAGE = 0.50
 """Share of estimated items below which imputing gives way to counting."""
+WITH_GRACE = (None, "canceled", "done_before_start", "unestimated")
+"""Reasons that loss of access takes the place of, once its grace is over."""
 
 Group = tuple[str, str | None]
 Place = tuple[str, str | None, str | None]
@@ -70,8 +72,7 @@ def settle(
     if mode == "equal_per_child":
         entries = _equal(entries, tree, shares, top)
     elif mode in ESTIMATED_SIZES:
-        sparse = coverage is not None and round(coverage, 9) < MIN_COVERAGE
-        if policies.unestimated == "impute_median" and sparse:
+        if policies.unestimated == "impute_median" and is_sparse(items, unestimated):
             mode = "count"
         else:
             by_estimate = _by_estimate(entries, policies.unestimated)
@@ -84,18 +85,22 @@ def settle(
                 entries = [e._replace(size=1.0, weight=e.share, imputed=None) for e in by_estimate]
         if mode == "count" and items:
             flags.add("fallback_count")
-    valid_until = _valid_until(entries, terms) if "inaccessible" in flags and terms.end is None else None
-    return Sized(tuple(entries), excess, mode, frozenset(flags), unestimated, coverage, valid_until)
+    until = valid_until(entries, terms)
+    return Sized(tuple(entries), excess, mode, frozenset(flags), unestimated, coverage, until)
 
 
-def _valid_until(entries: Iterable[Entry], terms: Frame) -> date:
-    """The first day on which the grace of an item that counts is over."""
+def is_sparse(items: int, unestimated: int) -> bool:
+    """Say whether so few of the items are estimated that imputing gives way to counting."""
+    return items > 0 and round((items - unestimated) / items, 9) < MIN_COVERAGE
+
+
+def valid_until(entries: Iterable[Entry], terms: Frame) -> date | None:
+    """Return the first day on which the grace of an item is over, after which it is left out for that reason."""
+    if terms.end is not None:
+        return None
     grace = timedelta(days=terms.policies.inaccessible_grace)
-    return min(
-        e.fact.inaccessible_on + grace
-        for e in entries
-        if "inaccessible" in e.notes and e.fact.inaccessible_on is not None
-    )
+    lost = (e.fact.inaccessible_on for e in entries if e.fact.inaccessible_on is not None and e.reason in WITH_GRACE)
+    return min((day + grace for day in lost), default=None)
 
 
 def _by_estimate(entries: list[Entry], unestimated: str) -> list[Entry]:
@@ -127,7 +132,7 @@ def _medians(entries: list[Entry]) -> dict[Place, tuple[float, str]]:
     places = {(e.fact.connection, e.fact.parent, e.fact.team) for e in entries if estimate_of(e.fact) is None}
     if not places:
         return {}
-    siblings = _estimates(entries, {(c, parent) for c, parent, _ in places if parent is not None}, parents=True)
+    siblings = sibling_medians(entries)
     without = [(c, team) for c, parent, team in places if team is not None and (c, parent) not in siblings]
     teams = _estimates(entries, set(without), parents=False)
     found: dict[Place, tuple[float, str]] = {}
@@ -140,7 +145,13 @@ def _medians(entries: list[Entry]) -> dict[Place, tuple[float, str]]:
     return found
 
 
-def _estimates(entries: list[Entry], wanted: set[Group], *, parents: bool) -> dict[Group, float]:
+def sibling_medians(entries: Sequence[Entry]) -> dict[Group, float]:
+    """Return the median estimate of the children of each parent that a missing estimate is replaced by."""
+    groups = {(e.fact.connection, e.fact.parent) for e in entries if estimate_of(e.fact) is None}
+    return _estimates(entries, {group for group in groups if group[1] is not None}, parents=True)
+
+
+def _estimates(entries: Sequence[Entry], wanted: set[Group], *, parents: bool) -> dict[Group, float]:
     """Return the median estimate of each wanted group of leaves: of a parent's children, or of a team."""
     if not wanted:
         return {}

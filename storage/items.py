@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
+from functools import cache
 from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
 
 from domain.work import Category, Level, Link, Transition, WorkItem
 from storage.engine import Transaction
@@ -88,21 +90,26 @@ UPDATED = (
 
 async def upsert(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows of `row_of`; a row older than the stored one changes nothing."""
-    if not rows:
-        return
-    insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(items)
+    if rows:
+        await tx.execute(upsert_statement(tx.dialect.name), [{**row, "scope": 0} for row in rows])
+
+
+@cache
+def upsert_statement(dialect: str) -> Insert:
+    """Return the statement of `upsert`; building it costs as much as running it for a dozen rows."""
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(items)
     new = insert.excluded
     newer = or_(
         new.updated_at > items.c.updated_at,
         and_(new.updated_at == items.c.updated_at, new.read_at >= items.c.read_at),
     )
     here = and_(items.c.deleted_at.is_(None), items.c.inaccessible_on.is_(None))
-    statement = insert.on_conflict_do_update(
+    statement: Insert = insert.on_conflict_do_update(
         index_elements=["connection", "id"],
         set_={name: new[name] for name in UPDATED},
         where=and_(newer, or_(here, new.read_at > items.c.read_at)),
     )
-    await tx.execute(statement, [{**row, "scope": 0} for row in rows])
+    return statement
 
 
 async def rewrite(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:

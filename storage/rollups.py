@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select, true
 from sqlalchemy.sql import Select
 
 from domain.facts import Face, Fact, Facts, Flow, Node, Progress
@@ -47,29 +47,34 @@ BLOCKED = (
     )
     .exists()
 )
+IS_SUBTASK = items.c.level == "subtask"
 COUNTED = and_(items.c.deleted_at.is_(None), items.c.mirror_of.is_(None))
 
 
-def measured(measure: str) -> ColumnElement[Any]:
-    """Return the column that sizes come from: ``estimate``, ``time_estimate`` or ``field:NAME``."""
+def measured(measure: str, dialect: str) -> ColumnElement[Any]:
+    """Return the column that sizes come from: ``estimate``, ``time_estimate``, or ``field:NAME`` if a number."""
     if measure.startswith("field:"):
-        of_field: ColumnElement[Any] = items.c.data["fields"][measure.removeprefix("field:")].as_float()
-        return of_field
+        name = measure.removeprefix("field:")
+        value = items.c.data["fields"][name]
+        if dialect == "postgresql":
+            return case((func.jsonb_typeof(value) == "number", value.as_float()))
+        kind = func.json_type(items.c.data, f'$."fields"."{name}"')
+        return case((kind.in_(("integer", "real")), value.as_float()))
     return items.c.time_estimate if measure == "time_estimate" else items.c.estimate
 
 
-def columns(measure: str) -> tuple[ColumnElement[Any], ...]:
-    """Return what a fact is made of, in the order of `fact`."""
+def columns(measure: str, dialect: str) -> tuple[ColumnElement[Any], ...]:
+    """Return what a fact is made of, in the order of `fact`; to group by, take the very same values."""
     return (
         items.c.connection,
         items.c.parent_id,
         items.c.category,
         items.c.stage,
-        measured(measure),
+        measured(measure, dialect),
         items.c.team,
         items.c.scope,
-        case((items.c.level == "subtask", parent.c.scope)),
-        items.c.level == "subtask",
+        case((IS_SUBTASK, parent.c.scope)),
+        IS_SUBTASK,
         items.c.completed_on,
         items.c.entered_on,
         items.c.flags,
@@ -79,6 +84,7 @@ def columns(measure: str) -> tuple[ColumnElement[Any], ...]:
     )
 
 
+WIDTH = len(columns("estimate", ""))
 FACES = (
     items.c.id,
     items.c.key,
@@ -109,27 +115,22 @@ async def facts(
     """
     scopes = await load_scopes(tx) if initiatives is None else await scopes_of(tx, initiatives)
     names = {number: frozenset(link.initiative for link in links) for number, links in scopes.items()}
-    base = with_parent(select(*columns(measure), *(FACES if listed else (func.count(),))))
-    nodes = nodes_query(measure)
-    if initiatives is not None:
-        wanted = items.c.scope.in_([number for number in scopes if number])
-        base, nodes = base.where(wanted), nodes.where(wanted)
+    asked = columns(measure, tx.dialect.name)
+    base = with_parent(select(*asked, *(FACES if listed else (func.count(),))))
+    nodes = with_parent(select(*asked, *FACES, items.c.level, HAS_STANDARD_CHILDREN))
+    wanted = true() if initiatives is None else items.c.scope.in_([number for number in scopes if number])
+    base = base.where(wanted)
     if not listed:
-        base = base.where(COUNTED).group_by(*columns(measure))
+        base = base.where(COUNTED).group_by(*asked)
     base = base.where(~HAS_CHILDREN)
     rows = [fact(row, names, scopes if listed else None) for row in await tx.execute(base)]
     found = {}
-    for row in await tx.execute(nodes.where(COUNTED, HAS_CHILDREN)):
+    for row in await tx.execute(nodes.where(wanted, COUNTED, HAS_CHILDREN)):
         node = node_of(row, names, scopes)
         found[(node.fact.connection, node.id)] = node
     if initiatives is not None:
-        await add_ancestors(tx, found, rows, nodes_query(measure), names, scopes)
+        await add_ancestors(tx, found, rows, nodes, names, scopes)
     return Facts(rows=tuple(rows), nodes=tuple(found.values()))
-
-
-def nodes_query(measure: str) -> Select[Any]:
-    """Return the query of nodes, without its condition."""
-    return with_parent(select(*columns(measure), *FACES, items.c.level, HAS_STANDARD_CHILDREN))
 
 
 async def add_ancestors(
@@ -210,7 +211,7 @@ def face_of(row: Sequence[Any], links: tuple[Link, ...]) -> Face:
 def node_of(row: Any, names: Mapping[int, frozenset[str]], scopes: Mapping[int, tuple[Link, ...]]) -> Node:
     """Return the node of a row of the nodes query."""
     found = fact(row, names, scopes)
-    face = row[len(columns("estimate")) :]
+    face = row[WIDTH:]
     return Node(id=face[0], key=face[1], level=face[9], standard_children=bool(face[10]), fact=found)
 
 

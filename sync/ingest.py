@@ -5,6 +5,7 @@ No network in here. A page that cannot be read is parked with its reason and hol
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -13,7 +14,7 @@ import orjson
 
 from connectors.base import Page, Parsed
 from domain.errors import PayloadError
-from domain.work import Category, Delete, Refetch, Transition, Upsert, WorkItem
+from domain.work import Category, Delete, Refetch, Transition, Upsert, WorkItem, revised
 from storage import inbox
 from storage import items as store
 from storage import links as link_store
@@ -49,14 +50,14 @@ class Ingested:
         self.parked += other.parked
 
 
-async def put(tx: Transaction, source: Source, page: Page, run: str) -> int | None:
-    """Store a page as received; its id is run + stream + number. Return None where it was known."""
+async def put(tx: Transaction, source: Source, page: Page, packed: bytes, run: str) -> int | None:
+    """Store a page, packed, as received; its id is run + stream + number. Return None where it was known."""
     return await inbox.put(
         tx,
         connection=source.name,
         delivery_id=f"{run}/{page.stream}/{page.number}",
         kind=page.kind,
-        packed=inbox.pack(page.body),
+        packed=packed,
         read_at=page.read_at,
         items=page.items,
     )
@@ -64,11 +65,12 @@ async def put(tx: Transaction, source: Source, page: Page, run: str) -> int | No
 
 async def receive(context: Context, source: Source, page: Page, run: str) -> Ingested:
     """Store a page (first transaction), then read it into the items (second)."""
+    packed = await asyncio.to_thread(inbox.pack, page.body)
     async with context.store.write() as tx:
-        delivery = await put(tx, source, page, run)
+        delivery = await put(tx, source, page, packed, run)
     if delivery is None:
         return Ingested()
-    return await ingest(context, source, delivery, page.kind, page.body, page.read_at)
+    return await ingest(context, source, delivery, page)
 
 
 async def drain(context: Context, source: Source) -> Ingested:
@@ -89,30 +91,30 @@ async def ingest_packed(context: Context, source: Source, row: inbox.Received) -
         body = inbox.unpack(row.body)
     except PayloadError as error:
         return await park(context, row.id, str(error))
-    return await ingest(context, source, row.id, row.kind, body, row.read_at, event=row.event)
+    page = Page(kind=row.kind, stream="", number=0, body=body, read_at=row.read_at, items=row.items)
+    return await ingest(context, source, row.id, page, row.event)
 
 
-async def ingest(
-    context: Context, source: Source, delivery: int, kind: str, body: bytes, read_at: datetime, event: str | None = None
-) -> Ingested:
+async def ingest(context: Context, source: Source, delivery: int, page: Page, event: str | None = None) -> Ingested:
     """Parse a delivery and write what it says; park what cannot be read, and that alone."""
     try:
-        parsed = read(source, kind, body, event)
-        if context.mapper.uses_raw and kind == "items":
-            parsed = replace(parsed, raw=payloads(source, body))
+        parsed = read(source, page, event)
+        if context.mapper.uses_raw and page.kind == "items":
+            parsed = replace(parsed, raw=payloads(source, page.body))
     except PayloadError as error:
-        return await ingest_apart(context, source, delivery, kind, body, read_at, error)
+        return await ingest_apart(context, source, delivery, page, error)
     async with context.store.write() as tx:
-        done = await write(tx, context, source.name, parsed, read_at)
+        done = await write(tx, context, source.name, parsed, page.read_at)
         await inbox.settle(tx, [delivery])
     return done
 
 
-def read(source: Source, kind: str, body: bytes, event: str | None = None) -> Parsed:
+def read(source: Source, page: Page, event: str | None = None) -> Parsed:
     """Return what a delivery says; raise PayloadError where it cannot be read."""
-    if kind == "webhook":
-        return source.connector.webhook(body, event, source.connection, source.reading)
-    return source.connector.parse(kind, body, source.connection, source.reading)
+    if page.kind == "webhook":
+        return source.connector.webhook(page.body, event, source.connection, source.reading)
+    payload = page.body if page.payload is None else page.payload
+    return source.connector.parse(page.kind, payload, source.connection, source.reading)
 
 
 def payloads(source: Source, body: bytes) -> dict[str, object]:
@@ -121,32 +123,30 @@ def payloads(source: Source, body: bytes) -> dict[str, object]:
     return {str(payload["id"]): payload for payload in found}
 
 
-async def ingest_apart(
-    context: Context, source: Source, delivery: int, kind: str, body: bytes, read_at: datetime, error: PayloadError
-) -> Ingested:
+async def ingest_apart(context: Context, source: Source, delivery: int, page: Page, error: PayloadError) -> Ingested:
     """Read the items of a page one by one and park, as deliveries of their own, those that cannot be read."""
-    pieces = [] if kind == "webhook" else source.connector.split(kind, body)
+    pieces = [] if page.kind == "webhook" else source.connector.split(page.kind, page.body)
     if len(pieces) < 2:
         return await park(context, delivery, str(error))
     done = Ingested()
     async with context.store.write() as tx:
         for number, piece in enumerate(pieces):
             try:
-                parsed = read(source, kind, piece)
+                parsed = read(source, replace(page, body=piece, payload=None))
             except PayloadError as reason:
                 await inbox.put(
                     tx,
                     connection=source.name,
                     delivery_id=f"{delivery}/{number}",
-                    kind=kind,
+                    kind=page.kind,
                     packed=inbox.pack(piece),
-                    read_at=read_at,
+                    read_at=page.read_at,
                     items=1,
                     error=str(reason),
                 )
                 done.parked += 1
             else:
-                done.add(await write(tx, context, source.name, parsed, read_at))
+                done.add(await write(tx, context, source.name, parsed, page.read_at))
         await inbox.settle(tx, [delivery])
     return done
 
@@ -380,7 +380,7 @@ def carried_over(item: WorkItem, before: Stored) -> WorkItem:
     started = before.item.started_at if before.history_at is not None else None
     if former == item.former_keys and (started is None or started == item.started_at):
         return item
-    return replace(item, former_keys=former, started_at=started or item.started_at)
+    return revised(item, former_keys=former, started_at=started or item.started_at)
 
 
 def facts(item: WorkItem) -> tuple[object, ...]:

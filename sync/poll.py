@@ -5,13 +5,14 @@ The watermark moves in the transaction that stores the last page, so a pull that
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
 from connectors.base import Json, Page
 from domain.errors import KeyrailError
-from storage import checkpoints
+from storage import checkpoints, inbox
 from storage import items as store
 from sync.context import Context, Live
 from sync.ingest import Ingested, drain, finish_history, ingest, put, receive
@@ -65,14 +66,15 @@ async def pull(context: Context, source: Live, watermark: Json, *, history: bool
 
 async def receive_and_move(context: Context, source: Live, page: Page, run: str, started_at: datetime) -> Ingested:
     """Store a page and, where it ends the sweep, the watermark with it; then read it."""
+    packed = await asyncio.to_thread(inbox.pack, page.body)
     async with context.store.write() as tx:
-        delivery = await put(tx, source, page, run)
+        delivery = await put(tx, source, page, packed, run)
         if page.cursor is not None:
             await checkpoints.save(tx, source.name, WATERMARK, page.cursor)
             await checkpoints.save(tx, source.name, COMPLETE, started_at)
     if delivery is None:
         return Ingested()
-    return await ingest(context, source, delivery, page.kind, page.body, page.read_at)
+    return await ingest(context, source, delivery, page)
 
 
 async def fetch(context: Context, source: Live, ids: list[str], done: Ingested) -> list[str]:

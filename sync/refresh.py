@@ -13,8 +13,7 @@ from domain.facts import Fact, Facts
 from domain.okr import Initiative
 from domain.rules import Policies
 from domain.workspace import Workspace
-from rollup.forecast import flow
-from rollup.scope import Scope, all_initiatives, contributors, inspect, measure, scope_of
+from rollup.scope import Scope, all_initiatives, contributors, delivered, scope_of
 from storage import checkpoints, links, okrs, rollups
 from storage import items as store
 from storage.engine import Transaction
@@ -116,8 +115,7 @@ async def roll_up(tx: Transaction, context: Context, dirty: Iterable[str]) -> se
 
 async def compute(tx: Transaction, context: Context, kind: str, scope: Scope, found: Facts) -> None:
     """Compute the delivery of a subject and keep it with the flow that forecasts are made of."""
-    progress = measure(found, scope, today=context.today)
-    past = flow(inspect(found, scope, today=context.today))
+    progress, past = delivered(found, scope, today=context.today)
     if scope.end is not None and context.today <= scope.end and scope.policies.health.freeze_after_end:
         ends = scope.end + timedelta(days=1)
         progress = replace(progress, valid_until=min(progress.valid_until or ends, ends))

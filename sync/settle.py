@@ -7,11 +7,10 @@ Links and dimensions are made in `mapping`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
-from domain.work import Category, Level, Transition, WorkItem
+from domain.work import Category, Level, Transition, WorkItem, revised
 from domain.workspace import Connection
 
 CANCELED_WORDS = frozenset({
@@ -109,7 +108,7 @@ def settle(item: WorkItem, words: Words) -> WorkItem:
         and canceled == item.canceled_at
     ):
         return item
-    return replace(
+    return revised(
         item,
         category=category,
         stage=stage,

@@ -69,7 +69,7 @@ async def changes(client: Client, connection: Connection, reading: Reading, wate
             if site.children:
                 roots.extend(found.ids)
             if held is not None:
-                yield page_of("items", "changes", held.answer, len(held.issues), number=number)
+                yield page_of("items", "changes", held.answer, len(held.issues), number=number, payload=held.page)
                 number += 1
             held = found
     if site.children:
@@ -86,7 +86,7 @@ async def changes(client: Client, connection: Connection, reading: Reading, wate
         "t0_ms": int(to_ms(t0)),
         "epoch_ms": epoch_ms,
     }
-    yield page_of("items", "changes", held.answer, len(held.issues), number=number, cursor=cursor)
+    yield page_of("items", "changes", held.answer, len(held.issues), number=number, cursor=cursor, payload=held.page)
 
 
 async def _decided(known: Json) -> bool | None:

@@ -94,7 +94,7 @@ async def fetch_chunk(client: Client, site: Site, asked: list[str], stream: str)
     found = await find(client, queries.bulk_fetch(asked, site.fields))
     there = {name for issue in found.issues for name in (str(issue["id"]), str(issue.get("key")))}
     absent = tuple(id for id in asked if id not in there)
-    return [page_of("items", stream, found.answer, len(found.issues), absent)]
+    return [page_of("items", stream, found.answer, len(found.issues), absent, payload=found.page)]
 
 
 async def _server_fetch(client: Client, site: Site, asked: list[str], stream: str) -> list[Page]:

@@ -43,8 +43,8 @@ _OLD_SPRINT_NAME = re.compile(r"[\[,]name=(.*?)(?:,[A-Za-z]+=|\]$)", re.DOTALL)
 _OLD_SPRINT_STATE = re.compile(r"[\[,]state=([A-Za-z]+)")
 
 
-def parse(kind: str, body: bytes, connection: Connection, reading: Reading) -> Parsed:
-    """Read a stored page.
+def parse(kind: str, body: object, connection: Connection, reading: Reading) -> Parsed:
+    """Read a stored page, given as bytes or as the JSON value that they hold.
 
     ``items``: a page with `issues` (search, bulk fetch), one issue, or a list of issues; each becomes an
     `Upsert`. ``history``: a page with `issueChangeLogs`, ``{"issueId", "values"}`` around an issue's changelog,

@@ -58,9 +58,7 @@ def remote_link_content(update: StatusUpdate, row: PublishRow) -> Mapping[str, J
     }
 
 
-def remote_link_render(
-    content: Mapping[str, Json], row: PublishRow, address: str, key: str, reading: Reading
-) -> Call:
+def remote_link_render(content: Mapping[str, Json], row: PublishRow, address: str, key: str, reading: Reading) -> Call:
     """Return the call that creates or replaces the link known by `key` on issue `address`, so that it says `content`.
 
     Every field is sent, since Jira empties those that are left out.

@@ -16,8 +16,10 @@ from domain.errors import PayloadError
 _KEY = re.compile(r"[^\s-]+-[0-9]+")
 
 
-def load(body: bytes) -> Any:
-    """Return the JSON value of `body`; raise PayloadError where it is none."""
+def load(body: object) -> Any:
+    """Return the JSON value of a body, or `body` where it is one already; raise PayloadError where it is none."""
+    if not isinstance(body, bytes):
+        return body
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

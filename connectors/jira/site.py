@@ -94,8 +94,9 @@ def page_of(
     *,
     number: int = 0,
     cursor: Json = None,
+    payload: Json = None,
 ) -> Page:
-    """Hand out an answer as it came."""
+    """Hand out an answer as it came, with what JSON says of it where that is known."""
     return Page(
         kind=kind,
         stream=stream,
@@ -105,6 +106,7 @@ def page_of(
         items=items,
         missing=missing,
         cursor=cursor,
+        payload=payload,
     )
 
 

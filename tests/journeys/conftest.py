@@ -122,21 +122,30 @@ class Warm:
 
 
 class Tracker:
-    """A simulated tracker on one port for the whole session; each test puts its own site there."""
+    """A simulated tracker on one port for the whole session; each test puts its own site there.
+
+    Requests for `one_by_one` (the end of a path) are answered a tenth of a second apart.
+    """
 
     def __init__(self):
         self.face = None
         self.url = None
+        self.one_by_one = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
         assert self._ready.wait(20)
 
     async def __call__(self, scope, receive, send):
-        await (self.face or Response(b"", 503))(scope, receive, send)
+        if self.one_by_one is None or not scope["path"].endswith(self.one_by_one):
+            await (self.face or Response(b"", 503))(scope, receive, send)
+            return
+        async with self._turn:
+            await asyncio.sleep(0.1)
+            await self.face(scope, receive, send)
 
     async def _serve(self):
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._end, self._turn = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
         async with serve(self) as url:
             self.url = url
             self._ready.set()
@@ -160,6 +169,7 @@ class Company:
     def __post_init__(self):
         self.site.url = self.tracker.url
         self.face = self.tracker.face = application(self.site)
+        self.tracker.one_by_one = None
 
     @property
     def file(self):
@@ -204,6 +214,13 @@ class Company:
         return Counter(
             str(issue) for one in self.asked("/issue/bulkfetch") for issue in json.loads(one.request)["issueIdsOrKeys"]
         )
+
+    def wait_for(self, path):
+        """Wait until `path` was asked for."""
+        seen = threading.Event()
+        self.face.observers.append(lambda exchange: exchange.path.endswith(path) and seen.set())
+        if not self.asked(path):
+            assert seen.wait(PATIENCE), path
 
     def stop_after(self, path, times, number, running):
         """Send a signal to a running command when `path` was answered so many times."""
@@ -258,13 +275,21 @@ def pulled(tmp_path_factory, tracker, warm, fresh):
 
 
 @pytest.fixture(scope="session")
+def undisturbed(tracker, warm, pulled):
+    """The records of `export all` after a backfill that nothing disturbed."""
+    folder, site, _ = pulled
+    company = Company(folder=folder, tracker=tracker, warm=warm, site=pickle.loads(site))
+    return company.run("export", "all").lines
+
+
+@pytest.fixture(scope="session")
 def told(tmp_path_factory, tracker, warm, pulled):
     """The same after `publish`, with a row that sends every change at once."""
     source, site, _ = pulled
     folder = tmp_path_factory.mktemp("told") / "files"
     shutil.copytree(source, folder)
     company = Company(folder=folder, tracker=tracker, warm=warm, site=pickle.loads(site))
-    company.edit("when: {progress: 1pp, health: change, at_most: 24h}", "when: {progress: 1pp, health: change}")
+    company.edit("when: {progress: 1pp, health: change, at_most: 24h}", "when: {progress: 1pp, health: change, at_most: 0s}")
     company.run("publish")
     return folder, pickle.dumps(company.site)
 

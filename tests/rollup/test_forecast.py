@@ -13,7 +13,6 @@ from rollup.forecast import (
     Flow,
     Forecast,
     finish,
-    flow,
     full_weeks,
     history,
     how_many,
@@ -24,7 +23,8 @@ from rollup.forecast import (
     trend,
     without_imports,
 )
-from rollup.progress import sized
+from rollup.leaves import frame
+from rollup.progress import delivered
 
 TODAY = date(2026, 11, 20)
 POLICY = ForecastPolicy()
@@ -157,10 +157,9 @@ def test_flow_takes_what_was_done_before_the_start_and_no_canceled():
         fact("in_progress", 5, entered=date(2026, 10, 2)),
         fact("todo", 6, links=("I2",)),
     )
-    settled = sized(
-        Facts(rows, ()), {"I1": 1.0}, Policies(), today=TODAY, start=date(2026, 10, 1), before_start_applies=True
-    )
-    assert flow(settled) == Flow(done={date(2026, 9, 1): 2, date(2026, 10, 5): 3}, remaining=5, first=date(2026, 8, 1))
+    terms = frame(Policies(), TODAY, start=date(2026, 10, 1), before_start_applies=True)
+    _, found = delivered(Facts(rows, ()), {"I1": 1.0}, terms, None)
+    assert found == Flow(done={date(2026, 9, 1): 2, date(2026, 10, 5): 3}, remaining=5, first=date(2026, 8, 1))
 
 
 EXAMPLE = [(0, 10.0), (7, 14.0), (14, 17.0), (21, 22.0)]

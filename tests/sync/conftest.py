@@ -1,6 +1,7 @@
 """A tracker that exists on paper alone, and the road from its pages to the numbers."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import orjson
 import pytest
@@ -34,7 +35,7 @@ def parse(kind, body, connection, _reading):
             case {"refetch": str(id_)}:
                 changes.append(Refetch(ref=ItemRef(connection=connection.name, id=id_), key=id_))
             case {"transition": dict(data)}:
-                transitions.append(Transition(**{**data, "at": ingest.datetime.fromisoformat(data["at"])}))
+                transitions.append(Transition(**{**data, "at": datetime.fromisoformat(data["at"])}))
             case _:
                 raise PayloadError(f"neither an item nor anything else: {entry}")
     return Parsed(changes=tuple(changes), transitions=tuple(transitions))
