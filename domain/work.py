@@ -184,12 +184,4 @@ class Ignored:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
-    """A census or a direct read found the item absent: ``deleted``, ``moved`` or ``inaccessible``."""
-
-    ref: ItemRef
-    state: str
-
-
 Change = Upsert | Delete | Refetch | Ignored

@@ -20,10 +20,10 @@ from typing import Any, NoReturn
 import orjson
 from sqlalchemy import event, make_url, text
 from sqlalchemy.engine import Connection as SyncConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from domain.errors import LockedError, StorageError
+from domain.errors import LockedError, PayloadError, StorageError
 from storage.revision import REVISION
 
 Transaction = AsyncConnection
@@ -276,8 +276,13 @@ def explained(url: str) -> Iterator[None]:
 
 
 def explain(url: str, error: Exception) -> NoReturn:
-    """Raise StorageError for a driver's error, or the error itself where it is not the database's state."""
+    """Raise StorageError for a driver's error, or the error itself where it is not the database's state.
+
+    A value that the database has no room for, such as PostgreSQL for a NUL in a text, is a PayloadError.
+    """
     said = str(getattr(error, "orig", None) or error)
+    if isinstance(error, DataError):
+        raise PayloadError(f"the database cannot hold a value of it: {said.splitlines()[0]}") from error
     where = (
         make_url(async_url(url)).render_as_string(hide_password=True).replace("+aiosqlite", "").replace("+psycopg", "")
     )

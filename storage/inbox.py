@@ -84,7 +84,7 @@ async def put(
         "body": packed,
         "items": items,
         "state": "new" if error is None else "parked",
-        "error": error,
+        "error": error and shown(error),
     }
     found = (await tx.execute(statement, row)).scalar_one_or_none()
     return int(found) if found is not None else None
@@ -122,7 +122,12 @@ async def settle(tx: Transaction, ids: Sequence[int]) -> None:
 
 async def park(tx: Transaction, delivery: int, reason: str) -> None:
     """Put a delivery aside that cannot be read; it stays visible and can be replayed."""
-    await tx.execute(update(inbox).where(inbox.c.id == delivery).values(state="parked", error=reason))
+    await tx.execute(update(inbox).where(inbox.c.id == delivery).values(state="parked", error=shown(reason)))
+
+
+def shown(reason: str) -> str:
+    """Return a reason as every database can hold it: it may quote a payload."""
+    return reason.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 async def parked_counts(tx: Transaction) -> dict[str, int]:

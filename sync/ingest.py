@@ -6,6 +6,7 @@ No network in here. A page that cannot be read is parked with its reason and hol
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -23,6 +24,8 @@ from storage.items import Stored
 from storage.links import Ref
 from sync.context import Context, Source
 from sync.mapping import Mapper, Own, dates
+
+log = logging.getLogger("keyrail")
 
 
 @dataclass(slots=True)
@@ -101,11 +104,11 @@ async def ingest(context: Context, source: Source, delivery: int, page: Page, ev
         parsed = read(source, page, event)
         if context.mapper.uses_raw and page.kind == "items":
             parsed = replace(parsed, raw=payloads(source, page.body))
+        async with context.store.write() as tx:
+            done = await write(tx, context, source.name, parsed, page.read_at)
+            await inbox.settle(tx, [delivery])
     except PayloadError as error:
         return await ingest_apart(context, source, delivery, page, error)
-    async with context.store.write() as tx:
-        done = await write(tx, context, source.name, parsed, page.read_at)
-        await inbox.settle(tx, [delivery])
     return done
 
 
@@ -129,30 +132,39 @@ async def ingest_apart(context: Context, source: Source, delivery: int, page: Pa
     if len(pieces) < 2:
         return await park(context, delivery, str(error))
     done = Ingested()
-    async with context.store.write() as tx:
-        for number, piece in enumerate(pieces):
-            try:
-                parsed = read(source, replace(page, body=piece, payload=None))
-            except PayloadError as reason:
-                await inbox.put(
-                    tx,
-                    connection=source.name,
-                    delivery_id=f"{delivery}/{number}",
-                    kind=page.kind,
-                    packed=inbox.pack(piece),
-                    read_at=page.read_at,
-                    items=1,
-                    error=str(reason),
-                )
-                done.parked += 1
-            else:
+    for number, piece in enumerate(pieces):
+        alone = replace(page, body=piece, payload=None, number=number, items=1)
+        try:
+            parsed = read(source, alone)
+            async with context.store.write() as tx:
                 done.add(await write(tx, context, source.name, parsed, page.read_at))
+        except PayloadError as reason:
+            await put_parked(context, source, delivery, alone, str(reason))
+            done.parked += 1
+    async with context.store.write() as tx:
         await inbox.settle(tx, [delivery])
     return done
 
 
+async def put_parked(context: Context, source: Source, delivery: int, page: Page, reason: str) -> None:
+    """Store a piece of a delivery as a delivery of its own that waits for better days."""
+    log.warning("%s: an item of a page cannot be read and is parked: %s", source.name, reason)
+    async with context.store.write() as tx:
+        await inbox.put(
+            tx,
+            connection=source.name,
+            delivery_id=f"{delivery}/{page.number}",
+            kind=page.kind,
+            packed=inbox.pack(page.body),
+            read_at=page.read_at,
+            items=page.items,
+            error=reason,
+        )
+
+
 async def park(context: Context, delivery: int, reason: str) -> Ingested:
     """Put a delivery aside with the reason."""
+    log.warning("Delivery %s cannot be read and is parked: %s", delivery, reason)
     async with context.store.write() as tx:
         await inbox.park(tx, delivery, reason)
     return Ingested(parked=1)

@@ -133,15 +133,6 @@ def handed_down(links: Iterable[Link], key: str) -> tuple[Link, ...]:
     )
 
 
-def replaced(own: Iterable[tuple[Link, bool]], above: Iterable[Link]) -> tuple[Link, ...]:
-    """Return the inherited links that links of the item's own took the place of: where it moved away from."""
-    own = tuple(own)
-    if all(also for _link, also in own):
-        return ()
-    stay = {link.initiative for link, _also in own}
-    return tuple(link for link in above if link.initiative not in stay)
-
-
 def mirror_groups(
     stated: Iterable[Iterable[Ref]], order: Mapping[str, int], first: Mapping[Ref, int] | None = None
 ) -> tuple[tuple[Ref, ...], ...]:

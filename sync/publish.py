@@ -14,7 +14,7 @@ import orjson
 
 from connectors.base import Outlet
 from connectors.registry import CONNECTORS
-from domain.errors import AuthError, KeyrailError, NotFoundError, PermanentError, UsageError
+from domain.errors import AuthError, KeyrailError, NotFoundError, PermanentError, TransientError, UsageError
 from domain.facts import StatusUpdate
 from domain.okr import Health
 from domain.workspace import PublishRow
@@ -299,6 +299,7 @@ class Sent:
     unchanged: int = 0
     overridden: list[Doc] = field(default_factory=list)
     failed: list[Doc] = field(default_factory=list)
+    waiting: int = 0
     errors: list[KeyrailError] = field(default_factory=list)
 
     def document(self) -> Doc:
@@ -308,6 +309,7 @@ class Sent:
             "unchanged": self.unchanged,
             "overridden": self.overridden,
             "failed": self.failed,
+            "waiting": self.waiting,
         }
 
 
@@ -324,7 +326,10 @@ async def release(context: Context, what: str, reason: str | None) -> Doc:
 
 
 async def send(context: Context, sources: Mapping[str, Live], writes: Sequence[Write]) -> Sent:
-    """Send what is due, one vendor call each, and remember it."""
+    """Send what is due, one vendor call each, and remember it.
+
+    A tracker that refuses our credentials or is away is asked no more: more tries could lock the account.
+    """
     await enqueue(context, writes)
     by_place = {write.place: write for write in writes}
     done = Sent(unchanged=sum(write.action == "skip" for write in writes))
@@ -332,13 +337,17 @@ async def send(context: Context, sources: Mapping[str, Live], writes: Sequence[W
     async with context.store.read() as tx:
         waiting = [due for due in await outbox.waiting(tx) if due.place in by_place]
         ledger = await outbox.ledger(tx)
+    given_up: set[str] = set()
     for due in waiting:
         row = rows[due.place.target]
         source = sources.get(row.connection or "")
         outlet = outlet_of(context, row)
-        if source is None or outlet is None:
+        if source is None or outlet is None or source.name in given_up:
+            done.waiting += 1
             continue
-        await send_one(context, source, outlet, row, due, ledger.get(due.place), by_place[due.place], done)
+        error = await send_one(context, source, outlet, row, due, ledger.get(due.place), by_place[due.place], done)
+        if isinstance(error, AuthError | TransientError):
+            given_up.add(source.name)
     return done
 
 
@@ -351,8 +360,11 @@ async def send_one(
     told: Published | None,
     write: Write,
     done: Sent,
-) -> None:
-    """Write one place: read it first, leave it alone where a human changed it, remember what was written."""
+) -> KeyrailError | None:
+    """Write one place: read it first, leave it alone where a human changed it, remember what was written.
+
+    Returns the tracker's error, which `done` holds too.
+    """
     key = natural_key(context, due.place)
     document = write.document()
     content = content_of(due.content)
@@ -363,7 +375,7 @@ async def send_one(
             async with context.store.write() as tx:
                 await outbox.override(tx, due.place, context.now())
             done.overridden.append({**document, "before": now_there, "reason": "changed by a person"})
-            return
+            return None
         if due.action == "delete":
             if now_there is not None:
                 await source.client.send(outlet.remove(row, due.place.address, key, source.reading))
@@ -378,6 +390,8 @@ async def send_one(
             await outbox.fail(tx, due.place, str(error), final=final)
         done.failed.append({**document, "reason": str(error)})
         done.errors.append(error)
+        return error
+    return None
 
 
 async def current(source: Live, outlet: Outlet, row: PublishRow, address: str, key: str) -> Mapping[str, object] | None:

@@ -48,7 +48,10 @@ def check_in(
 
 
 def rebuild(context: typer.Context, as_json: Json = False) -> None:
-    """Map and compute everything again from the store; asks no tracker."""
+    """Map and compute everything again from the store.
+
+    Asks no tracker.
+    """
     from sync.refresh import rebuild as again
 
     here = session(context)
@@ -84,7 +87,7 @@ def publish(
     reason: Annotated[str | None, typer.Option("--reason", metavar="T", help="Why it is released.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Send what changed to where people look, or print what would be sent."""
+    """Send what changed to where people look, or print it first."""
     from app.bootstrap import open_sources
     from app.cli.view import plan as views
     from sync import publish as publishing
@@ -125,7 +128,10 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Print the result and exit.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run the whole road on a simulated Jira and a sample company, on this machine alone."""
+    """Run the whole road on a simulated Jira, on this machine alone.
+
+    A sample company is pulled and goes on working until Ctrl-C; nothing of it is kept.
+    """
     from app.demo.run import demo as play
 
     try:

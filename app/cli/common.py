@@ -72,9 +72,20 @@ class Session:
         """Load the workspace and open its store."""
         from app.bootstrap import open_context
 
+        workspace = self.workspace()
+        if watcher is not None:
+            self.start_log(workspace)
         public_url = self.settings.public_url
-        async with open_context(self.workspace(), self.database_url, watcher, public_url=public_url) as context:
+        async with open_context(workspace, self.database_url, watcher, public_url=public_url) as context:
             yield context
+
+    def start_log(self, workspace: Workspace) -> None:
+        """Send log lines to standard error, with the secrets of the workspace masked."""
+        from config.log import Masks, configure
+        from config.workspace import secrets
+
+        values = [secret.reveal() for secret in secrets(workspace) if not secret.missing]
+        configure(self.settings.log_level, self.settings.log_format, masks=Masks([*values, self.secret_key or ""]))
 
 
 def session(context: typer.Context) -> Session:
@@ -126,7 +137,7 @@ def finish(errors: list[KeyrailError]) -> None:
     """End a command whose work failed in part: 3 where a tracker refused our credentials, 2 for the file, else 1."""
     if not errors:
         return
-    for error in errors:
+    for error in {str(error): error for error in errors}.values():
         show_error(error)
     raise typer.Exit(worst(errors))
 

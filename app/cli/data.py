@@ -39,11 +39,14 @@ def register(app: typer.Typer) -> None:
 
 def export(
     context: typer.Context,
-    what: Annotated[What, typer.Argument()],
+    what: Annotated[What, typer.Argument(metavar="WHAT")],
     form: Annotated[Format, typer.Option("--format")] = Format.JSONL,
     as_json: Json = False,
 ) -> None:
-    """Hand everything out, a record a line; `all` adds the kind of each record."""
+    """Hand everything out, a record a line.
+
+    `all` adds the kind of each record.
+    """
     from app.cli.tabular import write_csv, write_lines
     from sync.exports import records
     from sync.refresh import catch_up

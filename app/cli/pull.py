@@ -47,7 +47,10 @@ def backfill(
     restart: Annotated[bool, typer.Option("--restart", help="From the start, not where it stopped.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Pull everything in scope: the present first, then history; goes on where it stopped."""
+    """Pull everything, with its history; goes on where it stopped.
+
+    The present comes first, then the past; ends with the numbers.
+    """
     from app.bootstrap import open_sources
     from app.cli.view.counts import counts
     from app.cli.view.progress import open_progress
@@ -102,7 +105,8 @@ def sync(
                 doc: Doc = {"connections": await runs.outcome(opened, pulls, sources.errors)}
                 errors = [*sources.errors.values(), *(pulled.error for pulled in pulls if pulled.error)]
                 if not no_publish and workspace.publish:
-                    sent = await publish.send(opened, sources.sources, await publish.plan(opened))
+                    well = {one.connection: sources.sources[one.connection] for one in pulls if one.error is None}
+                    sent = await publish.send(opened, well, await publish.plan(opened))
                     doc["published"] = sent.document()
                     errors += sent.errors
                 return doc, errors
@@ -118,7 +122,7 @@ def census(
     repair: Annotated[bool, typer.Option("--repair", help="Read what is missing, mark what is gone.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare ids with each tracker: missing, deleted, moved, no longer visible."""
+    """Compare ids with the trackers: missing, deleted, moved, hidden."""
     from app.bootstrap import open_sources
     from app.cli.view.counts import counts
     from app.cli.view.progress import open_progress
@@ -155,7 +159,10 @@ def replay(
     since: Since = None,
     as_json: Json = False,
 ) -> None:
-    """Read the stored payloads again with today's code and rules; asks no tracker."""
+    """Read the stored payloads again with today's code and rules.
+
+    Asks no tracker.
+    """
     from app.bootstrap import open_offline
     from sync import replay as replays
 
@@ -185,11 +192,15 @@ def told_replay(doc: Doc) -> str:
 def parse(
     context: typer.Context,
     kind: Annotated[str, typer.Argument(metavar="CONNECTION|jira|jira-dc|github|linear")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, allow_dash=True)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", exists=True, dir_okay=False, allow_dash=True)],
     event: Annotated[str | None, typer.Option("--event", metavar="NAME", help="The webhook's event.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Print the changes that Keyrail reads in a payload, as JSON lines."""
+    """Print the changes that Keyrail reads in a payload.
+
+    FILE is an issue, a page or a webhook's body as JSON, `-` standard input; the changes are JSON lines. A bare
+    tracker instead of a connection stands for default settings.
+    """
     from sync.parse import read_payload, reader
 
     here = session(context)

@@ -18,11 +18,11 @@ def register(app: typer.Typer) -> None:
 
 def show(
     context: typer.Context,
-    id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="An objective, key result or initiative.")] = None,
+    id_: Annotated[str | None, typer.Argument(metavar="ID", help="An objective, key result or initiative.")] = None,
     timeframe: Annotated[str, typer.Option("--timeframe", metavar="current|ID|all")] = "current",
     as_json: Json = False,
 ) -> None:
-    """Show objectives, key results and initiatives with progress, health and forecast."""
+    """Show objectives, key results and initiatives as they stand."""
     from datetime import UTC, datetime
 
     from storage.views import present
@@ -58,7 +58,10 @@ def explain(
     id_: Annotated[str, typer.Argument(metavar="ID", help="An objective, key result, initiative or item.")],
     as_json: Json = False,
 ) -> None:
-    """Say why a number is what it is: every item with its size, credit, share, rule and effect."""
+    """Say why a number is what it is, item by item.
+
+    Each item comes with its size, credit, share, rule and effect; the effects sum to the number.
+    """
     from app.cli.view.explain import explain as sheet
     from sync import answers
     from sync.refresh import catch_up
@@ -76,7 +79,10 @@ def explain(
 
 
 def coverage(context: typer.Context, as_json: Json = False) -> None:
-    """List unlinked work, dead rules, links to nothing, orphans, and proposals."""
+    """List what is not counted, rules that never match, and proposals.
+
+    Unlinked work, links to nothing and orphaned ids are listed; a proposal is never applied by itself.
+    """
     from app.cli.view.coverage import coverage as sheet
     from sync.coverage import coverage as found
     from sync.refresh import catch_up

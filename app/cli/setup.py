@@ -100,7 +100,7 @@ def check(
     offline: Annotated[bool, typer.Option("--offline", help="Look at the file only.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Validate the file; then ask each connection and target whether all is well."""
+    """Validate the file, then ask the trackers whether all is well."""
     from app.cli.view.check import check as view
     from config.workspace import check as checked
 
@@ -161,7 +161,7 @@ def rollover(
     target: Annotated[str, typer.Argument(metavar="TO")],
     as_json: Json = False,
 ) -> None:
-    """Print the YAML of the next timeframe's open key results; writes nothing."""
+    """Print the YAML of the next timeframe; writes nothing."""
     from config.rollover import rollover as made
 
     text = made(session(context).workspace(), source, target)

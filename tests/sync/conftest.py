@@ -9,8 +9,8 @@ import pytest
 from connectors.base import Connector, Page, Parsed, Reading
 from domain.errors import PayloadError
 from domain.work import Delete, ItemRef, Refetch, Transition, Upsert
-from storage import links, okrs, rollups
 from storage import items as store
+from storage import links, okrs, rollups
 from storage.views import present
 from sync import census, ingest
 from sync.context import Context, Source

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.work import Link
-from sync.inheritance import Inheritance, brought_along, effective, handed_down, mirror_groups, mirror_of, replaced
+from sync.inheritance import Inheritance, brought_along, effective, handed_down, mirror_groups, mirror_of
 
 
 @dataclass
@@ -132,21 +132,6 @@ def test_links_handed_down_name_who_had_them():
         link("I1", inherited_from="S-1"),
         link("I2", inherited_from="E-1"),
     )
-
-
-@pytest.mark.parametrize(
-    ("own", "expected"),
-    [
-        ([], []),
-        ([(link("I2"), True)], []),
-        ([(link("I2"), False)], ["I1", "I3"]),
-        ([(link("I1"), False)], ["I3"]),
-        ([(link("I2"), False), (link("I3"), True)], ["I1"]),
-    ],
-)
-def test_what_an_item_moved_away_from(own, expected):
-    above = [link("I1", inherited_from="E"), link("I3", inherited_from="E")]
-    assert [one.initiative for one in replaced(own, above)] == expected
 
 
 ORDER = {"jira": 0, "github": 1, "linear": 2}

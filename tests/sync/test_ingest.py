@@ -1,0 +1,308 @@
+"""Inbox to items: repeats and late arrivals change nothing, and what cannot be read holds up nobody."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import orjson
+import pytest
+from sqlalchemy import update
+
+from domain.rules import CreateInitiative, MappingRule, Test
+from domain.work import Category, Transition
+from storage import inbox
+from sync import ingest
+from sync.replay import replay
+
+
+async def inbox_rows(road, state):
+    async with road.store.read() as tx:
+        return await inbox.waiting(tx, "jira", state=state)
+
+
+async def test_a_page_is_taken_in_once_and_marked_as_read(road, item):
+    done = await road.receive(item("1"), item("2"), run="run")
+    again = await road.receive(item("1", title="other"), run="run")
+    assert (done.items, done.moved) == (2, {("jira", "1"), ("jira", "2")})
+    assert again == ingest.Ingested()
+    assert {row.item.title for row in (await road.items()).values()} == {"Item 1", "Item 2"}
+    assert [row.delivery_id for row in await inbox_rows(road, "done")] == ["run/changes/1"]
+
+
+async def test_a_page_read_twice_changes_nothing(road, item, clock):
+    page = [item("1", labels=("a",), fields={"n": [1, 2]}), item("2", parent_id="1", category="done")]
+    await road.take(*page)
+    before = await road.dump()
+    done = await road.receive(*page)
+    assert (done.moved, done.initiatives) == (set(), set())
+    assert await road.refresh() == set()
+    assert await road.dump() == before
+
+
+async def test_an_older_page_after_a_newer_one_changes_nothing(road, item, clock):
+    await road.take(item("1", title="new", updated_at=clock(), labels=("b",), blocked_by=("7",)))
+    before = await road.dump()
+    done = await road.receive(item("1", title="old", labels=("a",)), read_at=clock() - timedelta(minutes=1))
+    assert (done.items, done.moved) == (0, set())
+    await road.refresh()
+    assert await road.dump() == before
+
+
+async def test_there_and_back_within_one_updated_moves_each_time(road, item, clock):
+    moves = []
+    for estimate in (1, 2, 1):
+        clock.forward(seconds=1)
+        done = await road.receive(item("1", estimate=estimate))
+        moves.append((bool(done.moved), (await road.items())["1"].item.estimate))
+    assert moves == [(True, 1), (True, 2), (True, 1)]
+
+
+async def test_of_one_page_the_last_word_counts(road, item):
+    await road.receive(item("1", title="first"), item("1", title="second"))
+    assert (await road.items())["1"].item.title == "second"
+
+
+async def test_one_malformed_issue_is_parked_alone_and_can_be_replayed(road, item):
+    poison = {"itme": "without anything"}
+    done = await road.take(item("1"), poison, item("3"))
+    assert set(await road.items()) == {"1", "3"}
+    assert [row.delivery_id for row in await inbox_rows(road, "done")] == ["run/changes/1"]
+    (parked,) = await inbox_rows(road, "parked")
+    assert orjson.loads(inbox.unpack(parked.body)) == [poison]
+    assert "neither an item" in parked.error
+    assert done == set()
+
+    again = await replay(road.context, road.sources, parked=True, since=None)
+    assert again == {"deliveries": 1, "items": 0, "parked": 1}
+    assert len(await inbox_rows(road, "parked")) == 1
+
+
+async def test_what_is_readable_by_now_is_written_by_a_replay(road, item):
+    await road.take(item("1"), {"item": "soon"})
+    (parked,) = await inbox_rows(road, "parked")
+    mended = inbox.pack(orjson.dumps([{"item": item("2")}]))
+    async with road.store.write() as tx:
+        await tx.execute(update(inbox.inbox).where(inbox.inbox.c.id == parked.id).values(body=mended))
+    assert await replay(road.context, road.sources, parked=True, since=None) == {
+        "deliveries": 1,
+        "items": 1,
+        "parked": 0,
+    }
+    assert set(await road.items()) == {"1", "2"}
+    assert await inbox_rows(road, "parked") == []
+
+
+@pytest.mark.parametrize(("kind", "body"), [("items", b"<html>"), ("webhook", b'[{"itme":1},{"item":2}]')])
+async def test_what_cannot_be_cut_is_parked_whole(road, item, kind, body):
+    done = await road.receive(body=body, kind=kind)
+    assert done.parked == 1
+    (parked,) = await inbox_rows(road, "parked")
+    assert inbox.unpack(parked.body) == body
+    await road.receive(item("1"))
+    assert set(await road.items()) == {"1"}
+
+
+async def test_a_value_that_the_database_cannot_hold_parks_its_item_alone(road, item):
+    await road.receive(item("1"), item("2", title="nul \x00 inside"), item("3"))
+    stored = set(await road.items())
+    parked = await inbox_rows(road, "parked")
+    if road.store.path is None:
+        assert stored == {"1", "3"}
+        assert [row.error for row in parked] == [parked[0].error]
+        assert "cannot hold" in parked[0].error
+    else:
+        assert stored == {"1", "2", "3"}
+        assert parked == []
+    assert await inbox_rows(road, "new") == []
+
+
+async def test_what_an_interrupted_run_left_is_read_by_the_next(road, item):
+    async with road.store.write() as tx:
+        for number, body in enumerate((orjson.dumps([{"item": item("1")}]), b"damaged", orjson.dumps([{"item": 1}]))):
+            await inbox.put(
+                tx,
+                connection="jira",
+                delivery_id=f"died/changes/{number}",
+                kind="items",
+                packed=inbox.pack(body) if number != 1 else body,
+                read_at=road.clock(),
+            )
+    done = await ingest.drain(road.context, road.sources["jira"])
+    assert (done.items, done.parked) == (1, 2)
+    assert await inbox_rows(road, "new") == []
+    assert [row.error.split(":")[0] for row in await inbox_rows(road, "parked")] == [
+        "the stored body is damaged",
+        "neither an item nor anything else",
+    ]
+
+
+async def test_a_deleted_item_stays_deleted_whatever_arrives_late(road, item, clock):
+    await road.receive(item("1"))
+    seen_before = clock()
+    deleted = clock.forward(minutes=5)
+    await road.receive({"delete": "1"}, {"delete": "404"})
+    assert (await road.items())["1"].item.deleted
+
+    await road.receive(item("1"), read_at=seen_before)
+    await road.receive(item("1", updated_at=clock()), read_at=deleted - timedelta(seconds=1))
+    assert (await road.items())["1"].item.deleted
+
+    again = await road.receive({"delete": "1"}, read_at=clock.forward(minutes=1))
+    assert again.moved == set()
+
+
+async def test_a_restored_item_is_not_deleted_by_an_old_message(road, item, clock):
+    await road.receive(item("1"))
+    deleted = clock.forward(minutes=1)
+    clock.forward(minutes=1)
+    await road.receive(item("1"))
+    await road.receive({"delete": "1"}, read_at=deleted)
+    assert not (await road.items())["1"].item.deleted
+
+
+@pytest.mark.parametrize("way", ["deleted", "hidden"])
+async def test_a_later_read_revives(road, item, clock, way):
+    await road.take(item("1"))
+    clock.forward(minutes=1)
+    await (road.receive({"delete": "1"}) if way == "deleted" else road.hide("1"))
+    await road.refresh()
+    clock.forward(minutes=1)
+    done = await road.receive(item("1"))
+    assert done.moved == {("jira", "1")}
+    assert (await road.items())["1"].item == item("1")
+
+
+async def test_access_lost_keeps_its_first_day(road, item, clock):
+    await road.receive(item("1"))
+    await road.hide("1")
+    first = await road.dump()
+    clock.forward(days=3)
+    done = road.moved = ingest.Ingested()
+    await road.hide("1")
+    assert done.moved == set()
+    clock.forward(days=-3)
+    assert await road.dump() == first
+
+
+async def test_refetch_is_told_and_writes_nothing(road):
+    done = await road.receive({"refetch": "5"})
+    assert (done.refetch, done.items) == ({"5"}, 0)
+    assert await road.items() == {}
+
+
+async def test_names_and_start_survive_a_newer_version(road, item, clock, workspace):
+    await road.receive(item("1", key="OLD-1"))
+    clock.forward(minutes=1)
+    await road.receive(item("1", key="MID-1", updated_at=clock()))
+    clock.forward(minutes=1)
+    await road.receive(item("1", key="NEW-1", updated_at=clock()))
+    assert (await road.items())["1"].item.former_keys == ("OLD-1", "MID-1")
+    clock.forward(minutes=1)
+    await road.receive(item("1", key="OLD-1", updated_at=clock()))
+    assert (await road.items())["1"].item.former_keys == ("MID-1", "NEW-1")
+
+
+def moved_to(clock, status, *, number, days, item_id="1", field="status", before=None):
+    at = clock() - timedelta(days=days)
+    entry = Transition(
+        connection="jira", item_id=item_id, id=f"{number}.0", at=at, field=field, before=before, after=status
+    )
+    return {"transition": entry}
+
+
+STATUSES = {"statuses": {"1": ["Open", "todo"], "2": ["Doing", "in_progress"], "3": ["Shut", "done"]}}
+
+
+async def finish(road, *ids, **how):
+    source = road.sources["jira"]
+    road.sources["jira"] = replace(source, reading=replace(source.reading, facts=STATUSES))
+    async with road.store.write() as tx:
+        road.moved.add(await ingest.finish_history(tx, road.context, road.sources["jira"], list(ids), **how))
+
+
+async def test_history_proves_start_and_completion(road, item, clock):
+    await road.receive(item("1", status="Shut", category="done", created_at=clock() - timedelta(days=9)))
+    await road.receive(
+        moved_to(clock, "Doing", number=1, days=8, before="Open"),
+        moved_to(clock, "Shut", number=2, days=4, before="Doing"),
+        kind="history",
+    )
+    await finish(road, "1")
+    known = (await road.items())["1"]
+    assert known.item.started_at == clock() - timedelta(days=8)
+    assert known.item.completed_at == clock() - timedelta(days=4)
+    assert known.history_at == known.item.updated_at
+    clock.forward(minutes=1)
+    await road.receive(item("1", status="Shut", category="done", updated_at=clock(), title="renamed"))
+    assert (await road.items())["1"].item.started_at == known.item.started_at
+
+
+async def test_a_replayed_history_counts_for_items_that_did_not_move(road, item, clock):
+    await road.receive(item("1", status="Shut", category="done", created_at=clock() - timedelta(days=9)))
+    await finish(road, "1")
+    await road.refresh()
+    entry = moved_to(clock, "Shut", number=2, days=4, before="Open")
+    async with road.store.write() as tx:
+        await inbox.put(
+            tx,
+            connection="jira",
+            delivery_id="1/0",
+            kind="history",
+            packed=inbox.pack(orjson.dumps([entry])),
+            read_at=clock(),
+            error="could not be read then",
+        )
+    await replay(road.context, road.sources, parked=True, since=None)
+    assert (await road.items())["1"].item.completed_at == clock() - timedelta(days=4)
+
+
+def parent_rule(field, value, **more):
+    return MappingRule(
+        name="above", when=Test(field=f"parent.{field}", op="in", value=(value,)), initiative="I1", **more
+    )
+
+
+@pytest.mark.parametrize("order", [("1", "2"), ("2", "1")])
+@pytest.mark.parametrize("together", [True, False])
+async def test_rules_about_the_parent_see_it_whenever_it_comes(road, item, workspace, order, together):
+    road.use(workspace(rules=(parent_rule("labels", "okr"),)))
+    both = {"1": item("1", labels=("okr",)), "2": item("2", parent_key="PAY-1")}
+    if together:
+        await road.take(*(both[id_] for id_ in order))
+    else:
+        for id_ in order:
+            await road.take(both[id_])
+    assert (await road.links())["2"] == [("I1", "rule:above", None)]
+
+
+async def test_rules_about_the_parent_follow_its_changes(road, item, workspace, clock):
+    road.use(workspace(rules=(parent_rule("labels", "okr"),)))
+    await road.take(item("1"), item("2", parent_id="1"))
+    assert (await road.links())["2"] == []
+    clock.forward(minutes=1)
+    await road.take(item("1", labels=("okr",), updated_at=clock()))
+    assert (await road.links())["2"] == [("I1", "rule:above", None)]
+    clock.forward(minutes=1)
+    await road.take({"delete": "1"})
+    clock.forward(minutes=1)
+    await road.take(item("2", parent_id="1", updated_at=clock()))
+    assert (await road.links())["2"] == []
+
+
+async def test_rules_about_the_parent_see_it_as_the_operator_does(road, item, workspace):
+    connection = replace(workspace().connections["jira"], statuses={"shelved": "canceled"})
+    road.use(workspace(connections={"jira": connection}, rules=(parent_rule("category", "canceled"),)))
+    shelved = item("1", status="Shelved", category=Category.TODO)
+    await road.take(item("2", parent_id="1"), shelved)
+    assert (await road.links())["2"] == [("I1", "rule:above", None)]
+
+
+async def test_an_item_that_makes_an_initiative_stops_making_it(road, item, workspace, clock):
+    make = CreateInitiative(contributes=(("KR1", 1.0, None),))
+    rule = MappingRule(name="made", when=Test(field="labels", op="in", value=("bet",)), initiative=make)
+    road.use(workspace(rules=(rule,)))
+    done = await road.receive(item("1", labels=("bet",)))
+    assert done.initiatives == {"jira:PAY-1", "KR1"}
+    clock.forward(minutes=1)
+    done = await road.receive(item("1", updated_at=clock()))
+    assert {"jira:PAY-1", "KR1"} <= done.initiatives
+    assert (await road.dump())["created"] == {}
