@@ -6,7 +6,7 @@ A delivery is unique by connection and delivery id, so that putting it twice cha
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -113,6 +113,21 @@ async def stored(
     if since is not None:
         query = query.where(inbox.c.received_at >= since)
     return [Received(**row._mapping) for row in await tx.execute(query.order_by(inbox.c.id).limit(limit))]
+
+
+async def newest(tx: Transaction, connection: str, kind: str, *, size: int = 20) -> AsyncIterator[Received]:
+    """Yield the read deliveries of one kind, newest first."""
+    before: int | None = None
+    while True:
+        query = select(*COLUMNS).where(inbox.c.connection == connection, inbox.c.kind == kind, inbox.c.state == "done")
+        if before is not None:
+            query = query.where(inbox.c.id < before)
+        rows = (await tx.execute(query.order_by(inbox.c.id.desc()).limit(size))).all()
+        for row in rows:
+            yield Received(**row._mapping)
+        if len(rows) < size:
+            return
+        before = rows[-1].id
 
 
 async def settle(tx: Transaction, ids: Sequence[int]) -> None:

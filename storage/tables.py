@@ -160,7 +160,7 @@ class Delivery(Base, table=True):
     """The inbox: a page or a webhook body as received, compressed; kept after it was read, for `replay`.
 
     `delivery_id` of a page is run + stream + page number, never a hash of its content. `state` is ``new``,
-    ``done`` or ``parked`` (`error` says why). `missing` are ids that were asked for and not answered.
+    ``done`` or ``parked`` (`error` says why).
     """
 
     __tablename__ = "inbox"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -41,26 +43,25 @@ class Present:
 
 
 def present(url: str) -> Present | None:
-    """Return the present of a database, None where it is not there or not at this version's schema."""
+    """Return the present of a database, None where it cannot be read: `engine.open_store` then says why."""
     if url.startswith("sqlite"):
         path = Path(url.split("///", 1)[-1].split("?", 1)[0])
         if not path.exists():
             return None
-        file = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
         try:
-            file.execute("begin")
-            return read(lambda query: file.execute(query).fetchall())
+            address = f"file:{quote(str(path))}?mode=ro"
+            with closing(sqlite3.connect(address, uri=True, timeout=5.0, isolation_level=None)) as file:
+                file.execute("begin")
+                return read(lambda query: file.execute(query).fetchall())
         except sqlite3.DatabaseError:
             return None
-        finally:
-            file.close()
     import psycopg
 
-    with psycopg.connect(url.replace("+psycopg", "").replace("postgres://", "postgresql://")) as server:
-        try:
+    try:
+        with psycopg.connect(url.replace("+psycopg", "").replace("postgres://", "postgresql://")) as server:
             return read(lambda query: server.execute(query).fetchall())
-        except psycopg.errors.UndefinedTable:
-            return None
+    except psycopg.Error:
+        return None
 
 
 def read(rows: Rows) -> Present | None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import orjson
 
-from connectors.base import Page, Parsed
+from connectors.base import Connector, Page, Parsed
+from connectors.registry import CONNECTORS
 from domain.errors import PayloadError
 from domain.work import Category, Delete, Refetch, Transition, Upsert, WorkItem, revised
 from storage import inbox
@@ -103,7 +104,7 @@ async def ingest(context: Context, source: Source, delivery: int, page: Page, ev
     try:
         parsed = read(source, page, event)
         if context.mapper.uses_raw and page.kind == "items":
-            parsed = replace(parsed, raw=payloads(source, page.body))
+            parsed = replace(parsed, raw=payloads(source.connector, page.body))
         async with context.store.write() as tx:
             done = await write(tx, context, source.name, parsed, page.read_at)
             await inbox.settle(tx, [delivery])
@@ -120,9 +121,9 @@ def read(source: Source, page: Page, event: str | None = None) -> Parsed:
     return source.connector.parse(page.kind, payload, source.connection, source.reading)
 
 
-def payloads(source: Source, body: bytes) -> dict[str, object]:
+def payloads(connector: Connector, body: bytes) -> dict[str, object]:
     """Return the items of a page as received, by id, for rules that look into the payload."""
-    found = (orjson.loads(piece) for piece in source.connector.split("items", body))
+    found = (orjson.loads(piece) for piece in connector.split("items", body))
     return {str(payload["id"]): payload for payload in found}
 
 
@@ -279,19 +280,51 @@ async def remap_refs(tx: Transaction, context: Context, refs: Collection[Ref]) -
     done = Ingested()
     for connection, ids in link_store.by_connection(refs):
         found = await store.versions(tx, connection, ids)
-        done.add(await remap(tx, context, list(found.values())))
+        raw: dict[str, object] = {}
+        if context.mapper.uses_raw:
+            async for page in stored_payloads(tx, context, connection, set(ids)):
+                raw |= page
+        done.add(await remap(tx, context, list(found.values()), raw))
     return done
 
 
-async def remap(tx: Transaction, context: Context, batch: Sequence[Stored]) -> Ingested:
-    """Settle stored items by today's file and write those that it changes; return what that changed."""
+async def remap_by_payload(tx: Transaction, context: Context) -> None:
+    """Apply the rules again with each item's payload as it was last received, for rules that look into it."""
+    for name in context.workspace.connections:
+        async for page in stored_payloads(tx, context, name, None):
+            found = await store.versions(tx, name, list(page))
+            await remap(tx, context, list(found.values()), page)
+
+
+async def stored_payloads(
+    tx: Transaction, context: Context, connection: str, wanted: set[str] | None
+) -> AsyncIterator[dict[str, object]]:
+    """Yield payloads by item id out of the inbox, newest first, each item once; `wanted` None means all."""
+    connector = CONNECTORS.get(context.workspace.connections[connection].type)
+    seen: set[str] = set()
+    async for row in inbox.newest(tx, connection, "items"):
+        if connector is None or (wanted is not None and not wanted - seen):
+            return
+        found = payloads(connector, inbox.unpack(row.body))
+        fresh = {id_: raw for id_, raw in found.items() if id_ not in seen and (wanted is None or id_ in wanted)}
+        seen |= set(fresh)
+        yield fresh
+
+
+async def remap(
+    tx: Transaction, context: Context, batch: Sequence[Stored], raw: Mapping[str, object] | None = None
+) -> Ingested:
+    """Settle stored items by today's file and write those that it changes; return what that changed.
+
+    `raw` holds payloads by id, for rules that look into them.
+    """
     mapper, zone = context.mapper, context.zone
     parents = await settled_parents(tx, mapper, [row.item for row in batch])
     rows, changed, created = [], [], []
     for row in batch:
         settled = mapper.settle(row.item)
         parent = parents.get((settled.connection, settled.parent_id)) if settled.parent_id else None
-        own = mapper.own(settled, parent, None, settled.former_keys)
+        own = mapper.own(settled, parent, (raw or {}).get(settled.id), settled.former_keys)
         created += created_rows(settled, own) if not settled.deleted else []
         fresh = store.row_of(settled, own_rows(own), own.dimensions, row.read_at, zone)
         if settled != row.item or own.pairs != row.own or own.dimensions != row.dimensions:

@@ -45,15 +45,21 @@ def run_id() -> str:
     return uuid4().hex[:12]
 
 
-async def pull(context: Context, source: Live, watermark: Json, *, history: bool = True) -> Pulled:
-    """Read what changed since a watermark, and its history; raises the tracker's errors, with what was read kept."""
+async def pull(context: Context, source: Live, watermark: Json, *, history: bool = True, moves: bool = True) -> Pulled:
+    """Read what changed since a watermark, and its history; raises the tracker's errors, with what was read kept.
+
+    `moves` says that the sweep goes on where the last one ended, so that the watermark moves with it.
+    """
     pulled = Pulled(connection=source.name, started_at=context.now())
     run = run_id()
     context.watcher.stage(source.name, "changes", None)
     pulled.ingested.add(await drain(context, source))
     absent: list[str] = []
     async for page in source.connector.changes(source.client, source.connection, source.reading, watermark):
-        pulled.ingested.add(await receive_and_move(context, source, page, run, pulled.started_at))
+        if moves:
+            pulled.ingested.add(await receive_and_move(context, source, page, run, pulled.started_at))
+        else:
+            pulled.ingested.add(await receive(context, source, page, run))
         absent += page.missing
         context.watcher.advance(source.name, page.items)
     if pulled.ingested.refetch:

@@ -97,7 +97,8 @@ async def plan_row(
                 wanted.add(place)
                 writes.append(compare(row, place, key, update, content, ledger.get(place), now))
     for place, told in ledger.items():
-        if place.target == row.id and place not in wanted and told.overridden_at is None:
+        linked = {address for address, _key in addresses.get(place.subject, ())}
+        if place.target == row.id and place.address not in linked and told.overridden_at is None:
             before = content_of(told.content)
             writes.append(
                 Write(
@@ -300,6 +301,7 @@ class Sent:
     overridden: list[Doc] = field(default_factory=list)
     failed: list[Doc] = field(default_factory=list)
     waiting: int = 0
+    dry_run: list[Doc] = field(default_factory=list)
     errors: list[KeyrailError] = field(default_factory=list)
 
     def document(self) -> Doc:
@@ -310,6 +312,7 @@ class Sent:
             "overridden": self.overridden,
             "failed": self.failed,
             "waiting": self.waiting,
+            "dry_run": self.dry_run,
         }
 
 
@@ -326,14 +329,16 @@ async def release(context: Context, what: str, reason: str | None) -> Doc:
 
 
 async def send(context: Context, sources: Mapping[str, Live], writes: Sequence[Write]) -> Sent:
-    """Send what is due, one vendor call each, and remember it.
+    """Send what is due, one vendor call each, and remember it; rows in `mode: dry_run` only say what they would send.
 
     A tracker that refuses our credentials or is away is asked no more: more tries could lock the account.
     """
-    await enqueue(context, writes)
-    by_place = {write.place: write for write in writes}
-    done = Sent(unchanged=sum(write.action == "skip" for write in writes))
     rows = {row.id: row for row in context.workspace.publish}
+    live = [write for write in writes if rows[write.place.target].mode == "live"]
+    dry = [write.document() for write in writes if rows[write.place.target].mode != "live" and write.action != "skip"]
+    await enqueue(context, live)
+    by_place = {write.place: write for write in live}
+    done = Sent(unchanged=sum(write.action == "skip" for write in writes), dry_run=dry)
     async with context.store.read() as tx:
         waiting = [due for due in await outbox.waiting(tx) if due.place in by_place]
         ledger = await outbox.ledger(tx)

@@ -19,7 +19,7 @@ from storage import items as store
 from storage.engine import Transaction
 from sync import present as presents
 from sync.context import Context
-from sync.ingest import Ingested, remap, remap_refs
+from sync.ingest import Ingested, remap, remap_by_payload, remap_refs
 from sync.links import relink, relink_all
 
 MAPPED = "mapped"
@@ -53,6 +53,8 @@ async def rebuild(tx: Transaction, context: Context) -> None:
     await links.forget_created(tx)
     async for chunk in store.stream(tx):
         await remap(tx, context, chunk)
+    if context.mapper.uses_raw:
+        await remap_by_payload(tx, context)
     await settle_all(tx, context)
 
 

@@ -41,7 +41,9 @@ async def backfill(
 
     async def present(source: Live) -> Pulled:
         if since is not None:
-            return await pull(context, source, {"updated_ms": int(since.timestamp() * 1000)}, history=False)
+            return await pull(
+                context, source, {"updated_ms": int(since.timestamp() * 1000)}, history=False, moves=False
+            )
         return await pull_present(context, source, restart=restart)
 
     await mark_unfinished(context)

@@ -117,7 +117,9 @@ def emit(doc: object, as_json: bool, view: Callable[[], object] | None = None) -
         return
     from rich.console import Console
 
-    Console(highlight=False, soft_wrap=False).print(view())
+    shown = view()
+    # A plain text goes out as it is: its paths are not broken, its brackets are no markup.
+    Console(highlight=False, markup=False, emoji=False).print(shown, soft_wrap=isinstance(shown, str))
 
 
 def emit_lines(docs: object) -> None:

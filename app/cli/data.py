@@ -99,8 +99,11 @@ def told_status(doc: Doc) -> str:
     lines = [f"Database  {doc['database']}"]
     if doc["revision"] is None:
         return "\n".join([*lines, "Empty. Next: keyrail backfill"])
+    if doc["revision"] > doc["needs"]:
+        newer = f"Revision  {doc['revision']}, newer than this Keyrail knows ({doc['needs']}). Upgrade Keyrail."
+        return "\n".join([*lines, newer])
     if doc["revision"] != doc["needs"]:
-        return "\n".join([*lines, f"Revision {doc['revision']}, needs {doc['needs']}. Next: keyrail db upgrade"])
+        return "\n".join([*lines, f"Revision  {doc['revision']}, needs {doc['needs']}. Next: keyrail db upgrade"])
     lines.append(f"Revision  {doc['revision']}")
     lines += [f"Items     {count:>8}  {name}" for name, count in doc["items"].items()]
     box = doc["inbox"]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.common import Doc, Json, emit, run, session, worst
-from domain.errors import ConfigError, KeyrailError, UsageError
+from domain.errors import KeyrailError, StorageError, UsageError
 
 VARIABLE = "JIRA_TOKEN"  # the name of a variable, not a token
 
@@ -181,7 +181,10 @@ def upgrade(context: typer.Context, as_json: Json = False) -> None:
         try:
             before = await revision(store)
             if before is not None and before > REVISION:
-                raise ConfigError(f"The database is at revision {before}, newer than this Keyrail ({REVISION}).")
+                raise StorageError(
+                    f"The database is at revision {before}, newer than this Keyrail knows ({REVISION})."
+                    " Upgrade Keyrail; the database was not touched."
+                )
             await migrate(store)
             return {"before": before, "after": await revision(store)}
         finally:

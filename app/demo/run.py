@@ -9,6 +9,7 @@ import asyncio
 import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from config.workspace import load
 from storage import okrs
 from sync import answers, publish
 from sync import run as runs
-from sync.context import Context, Live
+from sync.context import Context, Live, Silent
 
 TOKENS = ("DEMO_JIRA_TOKEN", "DEMO_JIRA_WEBHOOK_SECRET")
 
@@ -68,7 +69,7 @@ async def demo(*, port: int, once: bool, as_json: bool) -> None:
         if not as_json:
             emit(sent.document(), False, lambda: published(sent.document()))
         if not once:
-            await go_on(context, opened.sources, site, as_json=as_json)
+            await go_on(replace(context, watcher=Silent()), opened.sources, site, as_json=as_json)
 
 
 async def go_on(context: Context, sources: Mapping[str, Live], site: Site, *, as_json: bool) -> None:

@@ -124,19 +124,24 @@ class Warm:
 class Tracker:
     """A simulated tracker on one port for the whole session; each test puts its own site there.
 
-    Requests for `one_by_one` (the end of a path) are answered a tenth of a second apart.
+    Requests for `one_by_one` (the end of a path) are answered a tenth of a second apart. Below ``/second``
+    stands another tracker where a test needs two.
     """
 
     def __init__(self):
         self.face = None
         self.url = None
         self.one_by_one = None
+        self.second = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
         assert self._ready.wait(20)
 
     async def __call__(self, scope, receive, send):
+        if self.second is not None and scope["path"].startswith("/second/"):
+            await self.second({**scope, "path": scope["path"].removeprefix("/second")}, receive, send)
+            return
         if self.one_by_one is None or not scope["path"].endswith(self.one_by_one):
             await (self.face or Response(b"", 503))(scope, receive, send)
             return
@@ -169,7 +174,11 @@ class Company:
     def __post_init__(self):
         self.site.url = self.tracker.url
         self.face = self.tracker.face = application(self.site)
-        self.tracker.one_by_one = None
+        self.tracker.one_by_one = self.tracker.second = None
+
+    @property
+    def today(self):
+        return datetime.now(UTC).date()
 
     @property
     def file(self):
@@ -289,7 +298,9 @@ def told(tmp_path_factory, tracker, warm, pulled):
     folder = tmp_path_factory.mktemp("told") / "files"
     shutil.copytree(source, folder)
     company = Company(folder=folder, tracker=tracker, warm=warm, site=pickle.loads(site))
-    company.edit("when: {progress: 1pp, health: change, at_most: 24h}", "when: {progress: 1pp, health: change, at_most: 0s}")
+    company.edit(
+        "when: {progress: 1pp, health: change, at_most: 24h}", "when: {progress: 1pp, health: change, at_most: 0s}"
+    )
     company.run("publish")
     return folder, pickle.dumps(company.site)
 

@@ -25,7 +25,10 @@ def start(order):
     pid = os.fork()
     if pid:
         return pid
-    files = (os.open(order["stdin"], os.O_RDONLY), *(os.open(order[name], os.O_WRONLY) for name in ("stdout", "stderr")))
+    files = (
+        os.open(order["stdin"], os.O_RDONLY),
+        *(os.open(order[name], os.O_WRONLY) for name in ("stdout", "stderr")),
+    )
     for number, file in enumerate(files):
         os.dup2(file, number)
     os.chdir(order["cwd"])

@@ -33,9 +33,7 @@ async def test_a_delivery_is_stored_once(store):
         rows = await inbox.waiting(tx, "jira")
     assert again is None
     assert elsewhere is not None
-    assert [(row.id, inbox.unpack(row.body), row.read_at, row.items) for row in rows] == [
-        (first, b"first", READ_AT, 1)
-    ]
+    assert [(row.id, inbox.unpack(row.body), row.read_at, row.items) for row in rows] == [(first, b"first", READ_AT, 1)]
 
 
 async def test_waiting_goes_on_oldest_first(store):

@@ -23,9 +23,7 @@ def tree(store, clock):
     async def plant(*batch, own=()):
         linked = [{"initiative": "I1", "rule": "work", "also": False}]
         async with store.write() as tx:
-            rows = [
-                item_store.row_of(one, linked if one.id in own else [], {}, clock(), UTC_ZONE) for one in batch
-            ]
+            rows = [item_store.row_of(one, linked if one.id in own else [], {}, clock(), UTC_ZONE) for one in batch]
             await item_store.upsert(tx, rows)
             await item_store.set_blockers(tx, batch, set())
 
@@ -105,7 +103,8 @@ async def test_links_from_above_leave_own_ones_alone(store, item, tree):
 
 
 async def test_a_parent_known_by_key_alone_is_found_once_it_is_there(store, item, tree):
-    await tree(item("2", parent_key="PAY-1"), item("3", parent_key="PAY-9"), item("4", parent_id="8", parent_key="PAY-1"))
+    named = item("4", parent_id="8", parent_key="PAY-1")
+    await tree(item("2", parent_key="PAY-1"), item("3", parent_key="PAY-9"), named)
     async with store.write() as tx:
         assert await links.resolve_parents(tx) == []
     await tree(item("1"), item("1", connection="other"))

@@ -20,7 +20,8 @@ DUE = Due(
 
 async def test_changes_fold_into_one_row_with_the_first_due_time(store):
     other = replace(DUE, place=replace(PLACE, address="10002"), first_due_at=FIRST - timedelta(hours=1))
-    newer = replace(DUE, content={"text": "44 %"}, fingerprint="b", reason="+1", first_due_at=FIRST + timedelta(hours=1))
+    later = FIRST + timedelta(hours=1)
+    newer = replace(DUE, content={"text": "44 %"}, fingerprint="b", reason="+1", first_due_at=later)
     async with store.write() as tx:
         await outbox.enqueue(tx, DUE)
         await outbox.enqueue(tx, other)

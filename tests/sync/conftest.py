@@ -86,9 +86,7 @@ class Road:
 
     def use(self, workspace):
         """Go on with another file."""
-        self.context = Context(
-            store=self.store, workspace=workspace, mapper=compile_mapping(workspace), now=self.clock
-        )
+        self.context = Context(store=self.store, workspace=workspace, mapper=compile_mapping(workspace), now=self.clock)
         self.sources = {
             name: Source(
                 connection=connection,

@@ -1,3 +1,5 @@
+"""Links on their way down the tree, over places made by hand."""
+
 from dataclasses import dataclass
 
 import pytest

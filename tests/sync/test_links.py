@@ -40,7 +40,8 @@ async def checked(road):
 
 
 async def test_links_come_down_to_all_below(mapped, item):
-    await mapped.take(item("1"), item("2", parent_id="1"), item("3", parent_id="2"), item("4", parent_id="3"), item("9"))
+    below = [item(id_, parent_id=above) for id_, above in (("2", "1"), ("3", "2"), ("4", "3"))]
+    await mapped.take(item("1"), *below, item("9"))
     assert await checked(mapped) == {"1": [OWN], "2": [FROM_1], "3": [FROM_1], "4": [FROM_1], "9": []}
 
 
@@ -113,7 +114,8 @@ async def test_a_new_key_of_an_ancestor_is_told_below(mapped, item, clock):
 
 
 async def test_cycles_end_and_heal(mapped, item, clock):
-    await mapped.take(item("1", parent_id="3"), item("2", parent_id="1"), item("3", parent_id="2"), item("7", parent_id="7"))
+    around = [item(id_, parent_id=above) for id_, above in (("1", "3"), ("2", "1"), ("3", "2"), ("7", "7"))]
+    await mapped.take(*around)
     assert await checked(mapped) == {"1": [OWN], "2": [FROM_1], "3": [FROM_1], "7": []}
     clock.forward(minutes=1)
     await mapped.take(item("2", updated_at=clock(), labels=("also",)))
@@ -183,5 +185,3 @@ async def test_the_copy_counts_again_when_the_leading_item_is_gone(mirrored, ite
     await mirrored.take({"delete": "1"})
     assert (await mirrored.items())["a"].mirror_of is None
     assert [(await mirrored.progress(id_)).items for id_ in ("I1", "I2")] == [0, 1]
-
-

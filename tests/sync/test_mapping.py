@@ -1,3 +1,5 @@
+"""Rules over an item: links, dimensions, initiatives made of items."""
+
 from dataclasses import replace
 from datetime import UTC, date, datetime
 

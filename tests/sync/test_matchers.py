@@ -1,3 +1,5 @@
+"""Each operator of a matcher over items made by hand."""
+
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo

@@ -1,3 +1,5 @@
+"""What is not counted, and which links would mend it."""
+
 import random
 from dataclasses import replace
 from datetime import UTC, datetime

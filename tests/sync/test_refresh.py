@@ -112,9 +112,7 @@ async def test_an_ancestor_out_of_scope_speaks_for_all_below(road, file, item, c
     """PAY-1 counts for nothing itself, yet being done it makes all below it done, two levels down."""
     policies = Policies(parent_done_wins=True)
     road.use(file(initiatives=[initiative("I1", "PAY-3")], policies=policies))
-    await road.receive(
-        item("1", level="initiative"), item("2", parent_id="1", level="epic"), item("3", parent_id="2")
-    )
+    await road.receive(item("1", level="initiative"), item("2", parent_id="1", level="epic"), item("3", parent_id="2"))
     await catch_up(road.context)
     road.moved = Ingested()
     assert await values(road) == {"I1": 0.0, "KR1": 0.0}
@@ -245,7 +243,8 @@ async def test_a_renamed_id_keeps_its_check_ins_and_its_links(known, file, item,
     async with known.store.write() as tx:
         await okrs.add_check_in(tx, value)
     renamed = [replace(key_result("KR7"), was=("KR1",)), key_result("KR2")]
-    rule = MappingRule(name="label", when=Test(field="labels", op="matches", value=r"okr/(?P<id>\w+)"), initiative="{id}")
+    labelled = Test(field="labels", op="matches", value=r"okr/(?P<id>\w+)")
+    rule = MappingRule(name="label", when=labelled, initiative="{id}")
     known.use(
         file(
             digest="second",
@@ -264,9 +263,8 @@ async def test_a_renamed_id_keeps_its_check_ins_and_its_links(known, file, item,
 
 
 async def test_a_canceled_initiative_leaves_the_key_result(known, file):
-    known.use(
-        file(digest="second", initiatives=[initiative("I1", "PAY-1", status=Status.CANCELED), initiative("I2", "PAY-5")])
-    )
+    canceled = initiative("I1", "PAY-1", status=Status.CANCELED)
+    known.use(file(digest="second", initiatives=[canceled, initiative("I2", "PAY-5")]))
     await catch_up(known.context)
     assert await values(known) == {"I1": 0.5, "I2": 0.0, "KR1": 0.0}
 

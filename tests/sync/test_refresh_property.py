@@ -48,9 +48,7 @@ WORKSPACE = Workspace(
     mirrors=((("jira", "PAY-5"), ("linear", "ENG-b")), (("jira", "PAY-6"), ("jira", "PAY-7"))),
     timeframes={"Q4": Timeframe(id="Q4", start=date(2026, 10, 1), end=date(2026, 12, 31))},
     objectives={"O1": Objective(id="O1", title="Grow", timeframe="Q4")},
-    key_results={
-        id_: KeyResult(id=id_, objective="O1", title=id_, timeframe="Q4") for id_ in ("KR1", "KR2", "KR3")
-    },
+    key_results={id_: KeyResult(id=id_, objective="O1", title=id_, timeframe="Q4") for id_ in ("KR1", "KR2", "KR3")},
     initiatives={
         "I1": Initiative(
             id="I1",
@@ -58,7 +56,9 @@ WORKSPACE = Workspace(
             contributes=(Contribution(to="KR1", share=0.5), Contribution(to="KR2")),
             policies={"size": "points", "top_down": True},
         ),
-        "I2": Initiative(id="I2", title="Two", contributes=(Contribution(to="KR1"),), start=date(2026, 11, 1), work=WORK),
+        "I2": Initiative(
+            id="I2", title="Two", contributes=(Contribution(to="KR1"),), start=date(2026, 11, 1), work=WORK
+        ),
         "I3": Initiative(id="I3", title="Three", policies={"leaf_level": "epic_children"}),
         "I4": Initiative(id="I4", title="Four", policies={"leaf_level": "lowest", "size": "field", "size_field": "n"}),
     },
@@ -122,7 +122,7 @@ class Tracker:
     def set(self, place, fields, updated):
         """Create or change an item; `updated` says whether the tracker admits to it."""
         now = self.clock.forward(minutes=1)
-        connection, id_ = place
+        connection = place[0]
         before = self.items.get(place)
         fields = dict(fields)
         if "parent" in fields:

@@ -1,3 +1,5 @@
+"""The operator's words over the vendor's facts, and the dates that history proves."""
+
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
