@@ -21,7 +21,7 @@ SHORTEST = 4
 LINE = 16
 """Lines of a secret of several lines (a private key) are masked one by one from this length on."""
 
-QUIET = ("httpx", "httpcore", "apscheduler", "aiosqlite", "asyncio")
+QUIET = ("httpx", "httpcore", "alembic", "apscheduler", "aiosqlite", "asyncio")
 """Libraries whose information lines say nothing to an operator."""
 
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from config.notes import nearest
 from domain.errors import ConfigError, Problem
@@ -69,7 +70,7 @@ def read(environ: Mapping[str, str], workspace: Path | None = None) -> Settings:
 
 def default_database_url(workspace: Path) -> str:
     """Return the address of the SQLite file under .keyrail/ beside the workspace file."""
-    return f"sqlite:///{os.path.join(workspace.resolve().parent, '.keyrail', 'keyrail.db')}"
+    return f"sqlite:///{quote(os.path.join(workspace.resolve().parent, '.keyrail', 'keyrail.db'))}"
 
 
 def unknown(environ: Mapping[str, str]) -> list[str]:

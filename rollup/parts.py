@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain, repeat
+from itertools import repeat
 from math import fsum
 from typing import TypeVar
 
@@ -25,6 +25,9 @@ COUNTED_REASONS = frozenset(
 )
 """Reasons that `Progress.excluded` counts; the others are told item by item only."""
 
+FORM = 1
+"""To be raised when parts that an earlier version stored cannot be added to new ones."""
+
 COUNTED, LIVE, BLOCKED, STAYING, THERE, FLOWS = 1, 2, 4, 8, 16, 32
 """What an item has a role in: the sum; the same less canceled; what is blocked; the baseline less what was
 canceled since; the whole baseline; the flow."""
@@ -37,6 +40,8 @@ SUMS = (
     (THERE, "scope_base", False),
 )
 """The sums of weights by role; True where it is weight x credit."""
+NAMES = [tuple((name, credited) for role, name, credited in SUMS if roles & role) for roles in range(2 * FLOWS)]
+"""the same, looked up by all roles of an item"""
 BY_ESTIMATE = "estimated_"
 """Names of sums of estimated sizes begin so: they stand beside those of plain counting, which may replace them."""
 
@@ -133,9 +138,12 @@ def _counts(judged: Sequence[Judged], terms: Frame) -> dict[str, dict[str, int]]
     excluded: dict[str, int] = {}
     connections: dict[str, int] = {}
     flags: dict[str, int] = {}
+    lost: list[Entry] = []
     items = unestimated = live = 0
     for e, reason, roles in judged:
         n = e.fact.count
+        if e.fact.inaccessible_on is not None:
+            lost.append(e)
         if e.reason is None:
             items += n
             if e.notes:
@@ -151,7 +159,7 @@ def _counts(judged: Sequence[Judged], terms: Frame) -> dict[str, dict[str, int]]
             if reason in ("canceled", "unestimated"):
                 counts[e.category] = counts.get(e.category, 0) + n
     scope = {"items": items, "unestimated": unestimated, "live": int(live > 0)}
-    until = valid_until((e for e, _, _ in judged), terms)
+    until = valid_until(lost, terms)
     return {
         "scope": {word: n for word, n in scope.items() if n},
         "counts": counts,
@@ -186,16 +194,14 @@ def _add_flow(tallies: dict[str, dict[str, int]], judged: Sequence[Judged]) -> N
 
 def _points(judged: Sequence[Judged]) -> dict[str, list[float]]:
     """Add up plain estimates, canceled left out."""
-    found = [
-        (size, e.category == "done", e.fact.count)
-        for e, _, roles in judged
-        if roles & LIVE and (size := estimate_of(e.fact)) is not None
-    ]
-    sums = {
-        "points_total": exact(chain.from_iterable(repeat(size, n) for size, _, n in found)),
-        "points_done": exact(chain.from_iterable(repeat(size, n) for size, done, n in found if done)),
-    }
-    return {name: values for name, values in sums.items() if values}
+    found: dict[str, list[float]] = {}
+    for e, _, roles in judged:
+        size = estimate_of(e.fact) if roles & LIVE else None
+        if size:
+            found.setdefault("points_total", []).extend(repeat(size, e.fact.count))
+            if e.category == "done":
+                found.setdefault("points_done", []).extend(repeat(size, e.fact.count))
+    return {name: exact(sizes) for name, sizes in found.items()}
 
 
 def _add_estimated(
@@ -233,17 +239,12 @@ def _add_estimated(
 def _sums(cells: Mapping[Cell, int]) -> dict[str, list[float]]:
     """Add up weights, and weights x credit, by role."""
     found: dict[str, list[float]] = {}
-    for role, name, credited in SUMS:
-        values = exact(
-            chain.from_iterable(
-                repeat(weight * credit if credited else weight, n)
-                for (weight, credit, roles), n in cells.items()
-                if roles & role
-            )
-        )
-        if values:
-            found[name] = values
-    return found
+    for (weight, credit, roles), n in cells.items():
+        for name, credited in NAMES[roles]:
+            value = weight * credit if credited else weight
+            if value:
+                found.setdefault(name, []).extend(repeat(value, n))
+    return {name: exact(values) for name, values in found.items()}
 
 
 def _fold(pairs: Iterable[tuple[K, int]]) -> dict[K, int]:

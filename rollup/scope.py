@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 
 from domain.facts import Facts, Flow, Progress
 from domain.okr import Initiative, KeyResult, Status
@@ -15,7 +16,7 @@ from domain.rules import Policies
 from domain.workspace import Workspace
 from rollup import progress as sums
 from rollup.leaves import Frame, frame
-from rollup.parts import Part, flow_of, progress_of
+from rollup.parts import FORM, Part, flow_of, progress_of
 from rollup.progress import at_baseline, shown, sized, with_flags
 from rollup.sizes import Sized
 from rollup.tree import Key
@@ -139,6 +140,11 @@ def combine(total: Part, scope: Scope, *, today: date, baseline_at: date | None 
     """Return what `delivered` returns, from the sum of all parts of a scope (`rollup.parts.merge`)."""
     progress = progress_of(total, terms_of(scope, today), baseline_at or scope.start)
     return shown(progress, scope.policies), flow_of(total)
+
+
+def fingerprint(scope: Scope) -> str:
+    """Return what tells whether stored parts of a scope can be added to new ones: all that they depend on but facts."""
+    return sha256(f"{FORM} {scope!r}".encode()).hexdigest()
 
 
 def terms_of(scope: Scope, today: date) -> Frame:

@@ -195,14 +195,16 @@ async def initiatives_of(tx: Transaction, refs: Collection[Ref]) -> set[str]:
     found: set[str] = set()
     for connection, ids in by_connection(refs):
         for part in parts(ids):
-            query = (
-                select(scope_initiatives.c.initiative)
-                .join(items, items.c.scope == scope_initiatives.c.scope)
-                .where(items.c.connection == connection, items.c.id.in_(part))
-                .distinct()
-            )
-            found.update(await tx.scalars(query))
+            found |= await initiatives_where(tx, and_(items.c.connection == connection, items.c.id.in_(part)))
     return found
+
+
+async def initiatives_where(tx: Transaction, condition: ColumnElement[bool]) -> set[str]:
+    """Return the initiatives that the items of a condition count for."""
+    # Joined, SQLite would begin with the scopes and look at every item.
+    numbers = list(await tx.scalars(select(items.c.scope).where(condition).distinct()))
+    query = select(scope_initiatives.c.initiative).where(scope_initiatives.c.scope.in_(numbers)).distinct()
+    return set(await tx.scalars(query))
 
 
 async def parents_above(tx: Transaction, refs: Collection[Ref]) -> set[Ref]:
@@ -220,6 +222,14 @@ async def parents_above(tx: Transaction, refs: Collection[Ref]) -> set[Ref]:
 async def initiatives_near(tx: Transaction, refs: Collection[Ref]) -> set[str]:
     """Return the initiatives of items, of all below and of those that wait for them: whose facts they may change."""
     found: set[str] = set()
+    for condition in near(refs):
+        found |= await initiatives_where(tx, condition)
+    return found
+
+
+def near(refs: Collection[Ref]) -> list[ColumnElement[bool]]:
+    """Return conditions, each for one statement, which name items, all below and those that wait for them."""
+    found: list[ColumnElement[bool]] = []
     child = items.alias("child")
     for connection, ids in by_connection(refs):
         for part in parts(ids):
@@ -231,13 +241,7 @@ async def initiatives_near(tx: Transaction, refs: Collection[Ref]) -> set[str]:
             waiting = select(blockers.c.item_id).where(
                 blockers.c.connection == connection, blockers.c.blocker_id.in_(part)
             )
-            query = (
-                select(scope_initiatives.c.initiative)
-                .join(items, items.c.scope == scope_initiatives.c.scope)
-                .where(items.c.connection == connection, items.c.id.in_(select(below.c.id).union(waiting)))
-                .distinct()
-            )
-            found.update(await tx.scalars(query))
+            found.append(and_(items.c.connection == connection, items.c.id.in_(select(below.c.id).union(waiting))))
     return found
 
 

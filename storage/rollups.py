@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select, true
+import orjson
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, or_, select, true
 from sqlalchemy.sql import Select
 
 from domain.facts import Face, Fact, Facts, Flow, Node, Progress
@@ -18,10 +19,20 @@ from domain.work import Link
 from storage.checkpoints import upsert
 from storage.engine import Transaction
 from storage.items import blockers, items, parts
-from storage.links import load_scopes, scope_initiatives
+from storage.links import Ref, load_scopes, scope_initiatives
+from storage.parts import BUCKET, of_groups, text_of
+from storage.parts import parts as stored_parts
 from storage.tables import Base, Rollup
 
 rollups = Base.metadata.tables[Rollup.__tablename__]
+
+
+class Total(NamedTuple):
+    """The sum of the parts of a subject as a JSON value, and what says under which terms they were made."""
+
+    terms: str
+    part: Any  # Any: the rollup's own shape
+
 
 parent = items.alias("parent")
 child = items.alias("child")
@@ -84,7 +95,11 @@ def columns(measure: str, dialect: str) -> tuple[ColumnElement[Any], ...]:
     )
 
 
-WIDTH = len(columns("estimate", ""))
+NO_BUCKET = literal("")
+WIDTH = len(columns("estimate", "")) + 1
+SCOPE, SCOPES = 6, slice(6, 8)
+"""where a row has the numbers of its own scope, and of that with its parent's"""
+NODE = (items.c.id, items.c.key, items.c.level, HAS_STANDARD_CHILDREN, items.c.mirror_of)
 FACES = (
     items.c.id,
     items.c.key,
@@ -107,39 +122,73 @@ def with_parent(query: Select[Any]) -> Select[Any]:
 
 
 async def facts(
-    tx: Transaction, initiatives: Collection[str] | None, *, measure: str = "estimate", listed: bool = False
+    tx: Transaction,
+    initiatives: Collection[str] | None,
+    *,
+    measure: str = "estimate",
+    listed: bool = False,
+    bucketed: bool = False,
 ) -> Facts:
     """Return the facts of items that count for one of `initiatives` (None: of all items), and the nodes above.
 
-    `listed` gives one row an item, with its face, deleted items and mirrored copies too.
+    `listed` gives one row an item, with its face, deleted items and mirrored copies too. `bucketed` cuts items
+    without a parent into buckets, which sums by part need.
     """
     scopes = await load_scopes(tx) if initiatives is None else await scopes_of(tx, initiatives)
     names = {number: frozenset(link.initiative for link in links) for number, links in scopes.items()}
-    asked = columns(measure, tx.dialect.name)
-    base = with_parent(select(*asked, *(FACES if listed else (func.count(),))))
-    nodes = with_parent(select(*asked, *FACES, items.c.level, HAS_STANDARD_CHILDREN))
     wanted = true() if initiatives is None else items.c.scope.in_([number for number in scopes if number])
-    base = base.where(wanted)
-    if not listed:
-        base = base.where(COUNTED).group_by(*asked)
-    base = base.where(~HAS_CHILDREN)
-    rows = [fact(row, names, scopes if listed else None) for row in await tx.execute(base)]
-    found = {}
+    asked = asked_for(tx, measure, bucketed=bucketed)
+    faces = scopes if listed else None
+    if listed:
+        base = with_parent(select(*asked, *FACES)).where(wanted, ~HAS_CHILDREN)
+        rows = [listed_fact(row, names, scopes) for row in await tx.execute(base)]
+    else:
+        rows = [fact(row, names, row[-1]) for row in await tx.execute(folded(asked).where(wanted))]
+    nodes = with_parent(select(*asked, *NODE, *(FACES if listed else ())))
+    found: dict[Ref, Node] = {}
     for row in await tx.execute(nodes.where(wanted, COUNTED, HAS_CHILDREN)):
-        node = node_of(row, names, scopes)
-        found[(node.fact.connection, node.id)] = node
+        node = node_of(row, names, faces)
+        found[node.fact.connection, node.id] = node
     if initiatives is not None:
-        await add_ancestors(tx, found, rows, nodes, names, scopes)
+        await add_ancestors(tx, found, rows, nodes, names, faces)
     return Facts(rows=tuple(rows), nodes=tuple(found.values()))
+
+
+async def facts_of(tx: Transaction, groups: Collection[Ref], *, measure: str = "estimate") -> Facts:
+    """Return the facts of the items of some parts (`storage.parts`), whatever they count for, and the nodes above.
+
+    Of nodes above that belong to other parts the links are left out.
+    """
+    asked = asked_for(tx, measure, bucketed=True)
+    nodes = with_parent(select(*asked, *NODE))
+    leaf_rows, node_rows = [], []
+    for wanted in of_groups(groups):
+        leaf_rows += (await tx.execute(folded(asked).where(wanted))).all()
+        node_rows += (await tx.execute(nodes.where(wanted, COUNTED, HAS_CHILDREN))).all()
+    names = await names_of(tx, {number for row in (*leaf_rows, *node_rows) for number in row[SCOPES] if number})
+    rows = [fact(row, names, row[-1]) for row in leaf_rows]
+    found = {(row[0], row[WIDTH]): node_of(row, names) for row in node_rows}
+    await add_ancestors(tx, found, rows, nodes, names)
+    return Facts(rows=tuple(rows), nodes=tuple(found.values()))
+
+
+def asked_for(tx: Transaction, measure: str, *, bucketed: bool) -> tuple[ColumnElement[Any], ...]:
+    """Return what a fact is made of, with its bucket or an empty one."""
+    return (*columns(measure, tx.dialect.name), BUCKET if bucketed else NO_BUCKET)
+
+
+def folded(asked: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    """Return the query of facts with their counts, without its condition."""
+    return with_parent(select(*asked, func.count())).where(COUNTED, ~HAS_CHILDREN).group_by(*asked)
 
 
 async def add_ancestors(
     tx: Transaction,
-    found: dict[tuple[str, str], Node],
+    found: dict[Ref, Node],
     rows: Sequence[Fact],
     query: Select[Any],
-    names: dict[int, frozenset[str]],
-    scopes: dict[int, tuple[Link, ...]],
+    names: Mapping[int, frozenset[str]],
+    faces: Mapping[int, tuple[Link, ...]] | None = None,
 ) -> None:
     """Add the nodes above what was found, which stand outside the scope themselves."""
     above = {(row.connection, row.parent) for row in rows} | {
@@ -154,22 +203,24 @@ async def add_ancestors(
             for part in parts(ids):
                 condition = and_(items.c.connection == connection, items.c.id.in_(part), items.c.deleted_at.is_(None))
                 for row in await tx.execute(query.where(condition)):
-                    node = node_of(row, names, scopes)
+                    node = node_of(row, names, faces)
                     found[(connection, node.id)] = node
                     above.add((connection, node.fact.parent))
 
 
-def fact(row: Any, names: Mapping[int, frozenset[str]], scopes: Mapping[int, tuple[Link, ...]] | None) -> Fact:
-    """Return the fact of a row of `columns` and a count, or of `columns` and FACES where `scopes` are given."""
+def fact(
+    row: Any,
+    names: Mapping[int, frozenset[str]],
+    count: int = 1,
+    face: Face | None = None,
+    deleted: bool = False,
+    mirror_of: str | None = None,
+) -> Fact:
+    """Return the fact of a row that begins with `columns` and a bucket."""
     (
         connection, above, category, stage, estimate, team, scope, parent_scope, subtask, completed_on, entered_on,
-        flags, blocked, inaccessible_on, canceled_on, *rest,
-    ) = row  # fmt: skip
-    face, deleted, mirror_of, count = None, False, None, 1
-    if scopes is None:
-        count = rest[0]
-    else:
-        face, deleted, mirror_of = face_of(rest, scopes.get(scope, ())), bool(rest[7]), rest[8]
+        flags, blocked, inaccessible_on, canceled_on, bucket,
+    ) = row[:WIDTH]  # fmt: skip
     return Fact(
         connection,
         above,
@@ -190,7 +241,16 @@ def fact(row: Any, names: Mapping[int, frozenset[str]], scopes: Mapping[int, tup
         deleted,
         mirror_of,
         canceled_on,
+        bucket,
     )
+
+
+def listed_fact(
+    row: Any, names: Mapping[int, frozenset[str]], scopes: Mapping[int, tuple[Link, ...]], at: int = WIDTH
+) -> Fact:
+    """Return the fact of a row that has FACES from `at` on."""
+    face = row[at:]
+    return fact(row, names, 1, face_of(face, scopes.get(row[SCOPE], ())), bool(face[7]), face[8])
 
 
 def face_of(row: Sequence[Any], links: tuple[Link, ...]) -> Face:
@@ -208,11 +268,21 @@ def face_of(row: Sequence[Any], links: tuple[Link, ...]) -> Face:
     )
 
 
-def node_of(row: Any, names: Mapping[int, frozenset[str]], scopes: Mapping[int, tuple[Link, ...]]) -> Node:
-    """Return the node of a row of the nodes query."""
-    found = fact(row, names, scopes)
-    face = row[WIDTH:]
-    return Node(id=face[0], key=face[1], level=face[9], standard_children=bool(face[10]), fact=found)
+def node_of(row: Any, names: Mapping[int, frozenset[str]], faces: Mapping[int, tuple[Link, ...]] | None = None) -> Node:
+    """Return the node of a row that has NODE after its fact, and FACES after that where `faces` are wanted."""
+    id_, key, level, standard, mirror_of = row[WIDTH : WIDTH + len(NODE)]
+    after = WIDTH + len(NODE)
+    own = fact(row, names, mirror_of=mirror_of) if faces is None else listed_fact(row, names, faces, after)
+    return Node(id=id_, key=key, level=level, standard_children=bool(standard), fact=own)
+
+
+async def names_of(tx: Transaction, scopes: Collection[int]) -> dict[int, frozenset[str]]:
+    """Return the initiatives of scopes by number."""
+    found: dict[int, set[str]] = {}
+    query = select(scope_initiatives.c.scope, scope_initiatives.c.initiative)
+    for number, initiative in await tx.execute(query.where(scope_initiatives.c.scope.in_(list(scopes)))):
+        found.setdefault(number, set()).add(initiative)
+    return {number: frozenset(initiatives) for number, initiatives in found.items()}
 
 
 async def scopes_of(tx: Transaction, initiatives: Collection[str]) -> dict[int, tuple[Link, ...]]:
@@ -221,15 +291,38 @@ async def scopes_of(tx: Transaction, initiatives: Collection[str]) -> dict[int, 
     return await load_scopes(tx, list(await tx.scalars(query)))
 
 
-async def save(tx: Transaction, kind: str, id_: str, progress: Progress, flow: Flow) -> None:
-    """Keep the delivery of a subject, and its flow, which forecasts are made of."""
+async def save(
+    tx: Transaction, kind: str, id_: str, progress: Progress, flow: Flow, total: Total | None = None
+) -> None:
+    """Keep the delivery of a subject, its flow, which forecasts are made of, and the sum of its parts if it has one."""
     done = {day.isoformat(): count for day, count in sorted(flow.done.items())}
     data = {
         "progress": asdict(progress),
         "flow": {"done": done, "remaining": flow.remaining, "first": flow.first},
     }
-    row = {"kind": kind, "id": id_, "data": data, "valid_until": progress.valid_until}
-    await tx.execute(upsert(tx, rollups, ("data", "valid_until")), [row])
+    row = {
+        "kind": kind,
+        "id": id_,
+        "data": data,
+        "valid_until": progress.valid_until,
+        "terms": total.terms if total else None,
+        "total": text_of(total.part) if total else None,
+    }
+    await tx.execute(upsert(tx, rollups, ("data", "valid_until", "terms", "total")), [row])
+
+
+async def totals(tx: Transaction, ids: Collection[str], today: date) -> dict[tuple[str, str], Total]:
+    """Return, by kind and id, the sum of the parts of those subjects that have one and have not outlived their day."""
+    found: dict[tuple[str, str], Total] = {}
+    for part in parts(sorted(ids)):
+        query = select(rollups.c.kind, rollups.c.id, rollups.c.terms, rollups.c.total).where(
+            rollups.c.id.in_(part),
+            rollups.c.total.is_not(None),
+            or_(rollups.c.valid_until.is_(None), rollups.c.valid_until > today),
+        )
+        for kind, id_, terms, total in await tx.execute(query):
+            found[kind, id_] = Total(terms, orjson.loads(total))
+    return found
 
 
 async def load(tx: Transaction) -> dict[str, tuple[Progress, Flow]]:
@@ -256,11 +349,13 @@ async def drop(tx: Transaction, ids: Collection[str]) -> None:
     """Forget the rollups of subjects that are no more."""
     for part in parts(sorted(ids)):
         await tx.execute(delete(rollups).where(rollups.c.id.in_(part)))
+        await tx.execute(delete(stored_parts).where(stored_parts.c.id.in_(part)))
 
 
 async def clear(tx: Transaction) -> None:
     """Forget all rollups."""
     await tx.execute(delete(rollups))
+    await tx.execute(delete(stored_parts))
 
 
 def progress_of(data: Mapping[str, Any]) -> Progress:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Date, DateTime, Index, LargeBinary, MetaData, String, Text
+from sqlalchemy import JSON, Column, Date, DateTime, Index, LargeBinary, MetaData, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -63,6 +63,10 @@ def document(*, nullable: bool = False) -> Any:  # Any: what SQLModel's Field it
     return Field(sa_column=Column(Document, nullable=nullable))
 
 
+ADRIFT = text("parent_id IS NULL AND parent_key IS NOT NULL")
+"""items that name a parent which has not been found"""
+
+
 class Item(Base, table=True):
     """A work item. The columns are what rollups group by; `data` is the whole item as settled, for people.
 
@@ -76,7 +80,8 @@ class Item(Base, table=True):
     __table_args__ = (
         Index("ix_items_parent", "connection", "parent_id"),
         Index("ix_items_scope", "scope", "connection", "parent_id"),
-        Index("ix_items_key", "key"),
+        Index("ix_items_key", "key", "connection"),
+        Index("ix_items_adrift", "connection", "parent_key", sqlite_where=ADRIFT, postgresql_where=ADRIFT),
     )
 
     connection: str = Field(sa_column=Column(String, primary_key=True))
@@ -133,7 +138,7 @@ class Blocker(Base, table=True):
     """`item_id` waits for `blocker_id`, in one connection."""
 
     __tablename__ = "blockers"
-    __table_args__ = (Index("ix_blockers_blocker", "connection", "blocker_id"),)
+    __table_args__ = (Index("ix_blockers_blocker", "connection", "blocker_id", "item_id"),)
 
     connection: str = Field(sa_column=Column(String, primary_key=True))
     item_id: str = Field(sa_column=Column(String, primary_key=True))
@@ -203,7 +208,10 @@ class CensusId(Base, table=True):
 
 
 class Rollup(Base, table=True):
-    """Delivery of a key result or initiative at the present (`domain.facts.Progress`)."""
+    """Delivery of a key result or initiative at the present (`domain.facts.Progress`).
+
+    `terms` says what its `parts` were made under, `total` is their sum; both are NULL where it has none.
+    """
 
     __tablename__ = "rollups"
 
@@ -211,6 +219,23 @@ class Rollup(Base, table=True):
     id: str = Field(sa_column=Column(String, primary_key=True))
     data: dict[str, Any] = document()
     valid_until: date | None = Field(sa_column=Column(Date, nullable=True))
+    terms: str | None = Field(sa_column=Column(String, nullable=True))
+    total: str | None = Field(sa_column=Column(Text, nullable=True))
+
+
+class Part(Base, table=True):
+    """What the children of one structural parent add to a subject; `data` is JSON text.
+
+    `parent` is the parent's id, or the name of a bucket of items without one.
+    """
+
+    __tablename__ = "parts"
+
+    kind: str = Field(sa_column=Column(String, primary_key=True))
+    id: str = Field(sa_column=Column(String, primary_key=True))
+    connection: str = Field(sa_column=Column(String, primary_key=True))
+    parent: str = Field(sa_column=Column(String, primary_key=True))
+    data: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class Created(Base, table=True):

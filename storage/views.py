@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import orjson
 
@@ -45,7 +45,7 @@ class Present:
 def present(url: str) -> Present | None:
     """Return the present of a database, None where it cannot be read: `engine.open_store` then says why."""
     if url.startswith("sqlite"):
-        path = Path(url.split("///", 1)[-1].split("?", 1)[0])
+        path = Path(unquote(url.split("///", 1)[-1].split("?", 1)[0]))
         if not path.exists():
             return None
         try:

@@ -34,12 +34,14 @@ class Ingested:
     """What a page changed.
 
     `moved` are items whose facts differ, with those that they left or came under; `initiatives` are the subjects
-    that counted them before, or whose initiatives differ. `past` are the items that transitions were read of.
+    that counted them before, or whose initiatives differ; `loose` are items that had no parent before. `past` are
+    the items that transitions were read of.
     """
 
     items: int = 0
     moved: set[Ref] = field(default_factory=set)
     initiatives: set[str] = field(default_factory=set)
+    loose: set[Ref] = field(default_factory=set)
     refetch: set[str] = field(default_factory=set)
     past: set[str] = field(default_factory=set)
     parked: int = 0
@@ -49,6 +51,7 @@ class Ingested:
         self.items += other.items
         self.moved |= other.moved
         self.initiatives |= other.initiatives
+        self.loose |= other.loose
         self.refetch |= other.refetch
         self.past |= other.past
         self.parked += other.parked
@@ -218,6 +221,8 @@ async def upsert(
             changed.append(ref)
         if before is None or place(before.item) != place(settled):
             placed.append(ref)
+            if before is not None and before.item.parent_id is None:
+                done.loose.add(ref)
         if before is None or before.item != settled:
             seen.append(ref)
     gone = [(item.connection, item.id) for item in newer if item.id in known]

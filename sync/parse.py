@@ -33,8 +33,11 @@ class Reader:
     mapper: Mapper
 
 
-def reader(kind: str, workspace: Workspace | None) -> Reader:
-    """Return how payloads of a connection, or of a bare tracker (`workspace` None), are read."""
+def reader(kind: str, workspace: Workspace | None, known: Reading | None = None) -> Reader:
+    """Return how payloads of a connection, or of a bare tracker (`workspace` None), are read.
+
+    `known` is what discovery found out about the connection; without it the connector's defaults stand in.
+    """
     if workspace is None:
         tracker = kind.removesuffix("-dc")
         connection = Connection(
@@ -44,11 +47,11 @@ def reader(kind: str, workspace: Workspace | None) -> Reader:
     elif kind in workspace.connections:
         connection = workspace.connections[kind]
     else:
-        known = ", ".join([*workspace.connections, "jira", "jira-dc", "github", "linear"])
-        raise UsageError(f"There is no connection '{kind}'. Known: {known}.")
+        names = ", ".join([*workspace.connections, "jira", "jira-dc", "github", "linear"])
+        raise UsageError(f"There is no connection '{kind}'. Known: {names}.")
     if connection.type not in CONNECTORS:
         raise UsageError(f"This version reads no {connection.type} payloads; it reads: {', '.join(CONNECTORS)}.")
-    reading = CONNECTORS[connection.type].defaults(connection)
+    reading = known or CONNECTORS[connection.type].defaults(connection)
     return Reader(connection=connection, reading=reading, mapper=compile_mapping(workspace))
 
 

@@ -5,18 +5,21 @@ A change re-computes only what it can reach; `rebuild` re-computes all, and both
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from domain.facts import Fact, Facts
+from domain.facts import Fact, Facts, Flow, Progress
 from domain.okr import Initiative
 from domain.rules import Policies
 from domain.workspace import Workspace
-from rollup.scope import Scope, all_initiatives, contributors, delivered, scope_of
-from storage import checkpoints, links, okrs, rollups
+from rollup.parts import Part, merge, separable
+from rollup.scope import Scope, all_initiatives, combine, contributors, delivered, fingerprint, scope_of
+from rollup.scope import parts as parts_of
+from storage import checkpoints, links, okrs, parts, rollups
 from storage import items as store
 from storage.engine import Transaction
+from storage.links import Ref
 from sync import present as presents
 from sync.context import Context
 from sync.ingest import Ingested, remap, remap_by_payload, remap_refs
@@ -29,20 +32,21 @@ MAPPED = "mapped"
 async def refresh(tx: Transaction, context: Context, done: Ingested) -> set[str]:
     """Bring links and rollups up to date with what moved; return the subjects that were computed."""
     found = await find_parents(tx, context)
-    moved = done.moved | found.moved
-    relinked = await relink(tx, context.mapper, moved)
-    dirty = done.initiatives | found.initiatives | await links.initiatives_near(tx, moved | set(relinked))
+    relinked = await relink(tx, context.mapper, done.moved | found.moved)
+    moved = done.moved | found.moved | set(relinked)
+    dirty = done.initiatives | found.initiatives | await links.initiatives_near(tx, moved)
     for lost in (await links.load_scopes(tx, set(relinked.values()))).values():
         dirty |= {link.initiative for link in lost}
     if not dirty <= set(context.workspace.initiatives):
         await remember_subjects(tx, context.workspace, all_initiatives(context.workspace, await created(tx)))
-    return await roll_up(tx, context, dirty)
+    groups = moved | {parts.bucket_of(ref) for ref in done.loose | found.loose} | await parts.groups_near(tx, moved)
+    return await roll_up(tx, context, dirty, groups)
 
 
 async def find_parents(tx: Transaction, context: Context) -> Ingested:
     """Find the parents that payloads name by key alone, and apply the rules that look at them; return what moved."""
     found = await links.resolve_parents(tx)
-    done = Ingested(moved={*found, *await links.parents_above(tx, found)})
+    done = Ingested(moved={*found, *await links.parents_above(tx, found)}, loose=set(found))
     if context.mapper.uses_parent:
         done.add(await remap_refs(tx, context, found))
     return done
@@ -83,10 +87,13 @@ async def catch_up(context: Context) -> None:
             await roll_up(tx, context, late.union(*(served.get(id_, ()) for id_ in late)))
 
 
-async def roll_up(tx: Transaction, context: Context, dirty: Iterable[str]) -> set[str]:
+async def roll_up(
+    tx: Transaction, context: Context, dirty: Iterable[str], groups: Collection[Ref] | None = None
+) -> set[str]:
     """Compute the delivery of initiatives and of the key results that they serve; return all their ids.
 
     `dirty` may name key results too. What is no more, or is served by no initiative any more, loses its rollup.
+    `groups` are the parts that a change can have reached, None where nothing is known of what was before.
     """
     made = await created(tx)
     initiatives = all_initiatives(context.workspace, made)
@@ -94,34 +101,77 @@ async def roll_up(tx: Transaction, context: Context, dirty: Iterable[str]) -> se
     asked = set(dirty)
     await rollups.drop(tx, asked - set(initiatives) - set(served))
     wanted = asked & set(initiatives)
-    computed: set[str] = set()
-    for id_, shares in served.items():
-        if id_ not in asked and not wanted & set(shares):
+    subjects = {id_: "key_result" for id_, shares in served.items() if id_ in asked or wanted & set(shares)}
+    subjects |= dict.fromkeys(sorted(wanted), "initiative")
+    scopes = {id_: scope_of(context.workspace, id_, made) for id_ in subjects}
+    computed = await patch(tx, context, subjects, scopes, groups) if groups is not None else set()
+    for id_, kind in subjects.items():
+        if id_ in computed:
             continue
-        scope = scope_of(context.workspace, id_, made)
-        found = await rollups.facts(tx, shares, measure=measure_of(scope.policies))
-        await compute(tx, context, "key_result", scope, found)
+        scope = scopes[id_]
+        shares = served[id_] if kind == "key_result" else {id_: 1.0}
+        found = await rollups.facts(tx, shares, measure=measure_of(scope.policies), bucketed=True)
+        await compute(tx, context, kind, scope, found)
+        computed.add(id_)
         for inner in sorted(wanted & set(shares) - computed):
-            inner_scope = scope_of(context.workspace, inner, made)
-            if measure_of(inner_scope.policies) == measure_of(scope.policies):
-                await compute(tx, context, "initiative", inner_scope, only(found, inner))
+            if measure_of(scopes[inner].policies) == measure_of(scope.policies):
+                await compute(tx, context, "initiative", scopes[inner], only(found, inner))
                 computed.add(inner)
-        computed.add(id_)
-    for id_ in sorted(wanted - computed):
-        scope = scope_of(context.workspace, id_, made)
-        found = await rollups.facts(tx, {id_}, measure=measure_of(scope.policies))
-        await compute(tx, context, "initiative", scope, found)
-        computed.add(id_)
     return computed
 
 
+async def patch(
+    tx: Transaction,
+    context: Context,
+    subjects: Mapping[str, str],
+    scopes: Mapping[str, Scope],
+    groups: Collection[Ref],
+) -> set[str]:
+    """Compute the named parts alone of all subjects whose other parts still hold; return the ids of those."""
+    totals = await rollups.totals(tx, subjects, context.today)
+    found: dict[str, Facts] = {}
+    patched: set[str] = set()
+    for id_, kind in subjects.items():
+        scope, known = scopes[id_], totals.get((kind, id_))
+        if known is None or known.terms != fingerprint(scope):
+            continue
+        patched.add(id_)
+        measure = measure_of(scope.policies)
+        if measure not in found:
+            found[measure] = await rollups.facts_of(tx, groups, measure=measure)
+        fresh = parts_of(found[measure], scope, today=context.today, only=groups)
+        stale = {key: Part(**part) for key, part in (await parts.load(tx, kind, id_, groups)).items()}
+        differ = {key for key in {*fresh, *stale} if fresh.get(key) != stale.get(key)}
+        if differ:
+            fresh = {key: fresh[key] for key in differ & set(fresh)}
+            total = merge([Part(**known.part), *fresh.values()], [stale[key] for key in differ & set(stale)])
+            await parts.replace(tx, kind, id_, fresh, differ)
+            await keep(tx, context, kind, scope, combine(total, scope, today=context.today), total)
+    return patched
+
+
 async def compute(tx: Transaction, context: Context, kind: str, scope: Scope, found: Facts) -> None:
-    """Compute the delivery of a subject and keep it with the flow that forecasts are made of."""
-    progress, past = delivered(found, scope, today=context.today)
+    """Compute the delivery of a subject and keep it, with its parts if its policies allow any."""
+    made: dict[Ref, Part] = {}
+    if separable(scope.policies):
+        made = parts_of(found, scope, today=context.today)
+        total = merge(made.values())
+        await keep(tx, context, kind, scope, combine(total, scope, today=context.today), total)
+    else:
+        await keep(tx, context, kind, scope, delivered(found, scope, today=context.today), None)
+    await parts.replace(tx, kind, scope.id, made)
+
+
+async def keep(
+    tx: Transaction, context: Context, kind: str, scope: Scope, found: tuple[Progress, Flow], total: Part | None
+) -> None:
+    """Keep the delivery of a subject with the flow that forecasts are made of; it holds until the scope freezes."""
+    progress, past = found
     if scope.end is not None and context.today <= scope.end and scope.policies.health.freeze_after_end:
         ends = scope.end + timedelta(days=1)
         progress = replace(progress, valid_until=min(progress.valid_until or ends, ends))
-    await rollups.save(tx, kind, scope.id, progress, past)
+    sum_ = rollups.Total(fingerprint(scope), total) if total is not None else None
+    await rollups.save(tx, kind, scope.id, progress, past, sum_)
 
 
 def measure_of(policies: Policies) -> str:

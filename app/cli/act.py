@@ -14,7 +14,8 @@ from domain.errors import KeyrailError, UsageError
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(name="check-in")(check_in)
+    # A value may be below zero: what begins with a dash and is no option is taken for it.
+    app.command(name="check-in", context_settings={"ignore_unknown_options": True})(check_in)
     app.command()(rebuild)
     app.command()(publish)
     app.command()(demo)

@@ -107,6 +107,11 @@ def told_status(doc: Doc) -> str:
     lines.append(f"Revision  {doc['revision']}")
     lines += [f"Items     {count:>8}  {name}" for name, count in doc["items"].items()]
     box = doc["inbox"]
-    lines.append(f"Inbox     {box['deliveries']:>8}  stored payloads, {box['bytes'] / 1e6:.1f} MB compressed")
+    lines.append(f"Inbox     {box['deliveries']:>8}  stored payloads, {weight(box['bytes'])} compressed")
     lines += [f"Parked    {count:>8}  {name}: see keyrail replay --parked" for name, count in box["parked"].items()]
     return "\n".join(lines)
+
+
+def weight(size: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"

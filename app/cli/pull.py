@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.common import ConnectionName, Doc, Json, emit, emit_lines, finish, run, session
+from app.cli.common import ConnectionName, Doc, Json, Session, emit, emit_lines, finish, run, session
 from domain.errors import KeyrailError, UsageError
 
 if TYPE_CHECKING:
+    from connectors.base import Reading
     from domain.workspace import Workspace
 
 Since = Annotated[
@@ -192,28 +193,45 @@ def told_replay(doc: Doc) -> str:
 def parse(
     context: typer.Context,
     kind: Annotated[str, typer.Argument(metavar="CONNECTION|jira|jira-dc|github|linear")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", exists=True, dir_okay=False, allow_dash=True)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE")],
     event: Annotated[str | None, typer.Option("--event", metavar="NAME", help="The webhook's event.")] = None,
     as_json: Json = False,
 ) -> None:
     """Print the changes that Keyrail reads in a payload.
 
-    FILE is an issue, a page or a webhook's body as JSON, `-` standard input; the changes are JSON lines. A bare
-    tracker instead of a connection stands for default settings.
+    FILE is an issue, a page or a webhook's body as JSON, `-` standard input; the changes are JSON lines. A connection
+    is read as it was last discovered; a bare tracker stands for default settings.
     """
     from sync.parse import read_payload, reader
 
     here = session(context)
     bare = kind in ("jira", "jira-dc", "github", "linear")
-    source = reader(kind, None if bare else here.workspace())
+    source = reader(kind, None) if bare else reader(kind, here.workspace(), discovered(here, kind))
     errors: list[KeyrailError] = []
     for path in files:
-        body = typer.get_binary_stream("stdin").read() if str(path) == "-" else path.read_bytes()
+        piped = str(path) == "-"
+        try:
+            body = typer.get_binary_stream("stdin").read() if piped else path.read_bytes()
+        except OSError as error:
+            errors.append(UsageError(f"{path} cannot be read: {error.strerror}."))
+            continue
         try:
             emit_lines(read_payload(source, body, event))
         except KeyrailError as error:
-            errors.append(type(error)(f"{path}: {error}"))
+            errors.append(type(error)(f"{'standard input' if piped else path}: {error}"))
     finish(errors)
+
+
+def discovered(here: Session, name: str) -> Reading | None:
+    """Return what discovery once found out about a connection of the file; asks no tracker."""
+    from app.bootstrap import open_offline
+
+    async def work() -> Reading | None:
+        async with here.open() as opened:
+            sources = await open_offline(opened)
+            return sources[name].reading if name in sources else None
+
+    return run(work)
 
 
 def in_zone(workspace: Workspace, since: datetime | None) -> datetime | None:

@@ -68,8 +68,24 @@ def init(
         token_variable=token_variable,
     )
     text = template(answers)
+    refuse_wrong(text, path.name)
     path.write_text(text, encoding="utf-8")
     emit({"file": str(path)}, as_json, lambda: f"Wrote {path}.\nNext: export {token_variable}=… and run: keyrail check")
+
+
+def refuse_wrong(text: str, name: str) -> None:
+    """Raise UsageError where the answers make no valid workspace file."""
+    from tempfile import TemporaryDirectory
+
+    from config.workspace import check as checked
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / name
+        file.write_text(text, encoding="utf-8")
+        _, problems = checked(file, {})
+    wrong = [f"{one.key}: {one.message}" for one in problems if one.severity == "error"]
+    if wrong:
+        raise UsageError(f"Nothing was written: {' '.join(wrong)}")
 
 
 def ask(question: str, example: str) -> str:
@@ -209,6 +225,8 @@ def prune(
     as_json: Json = False,
 ) -> None:
     """Delete stored payloads that were read more than DAYS ago; items and history stay."""
+    from app.cli.data import weight
+
     here = session(context)
 
     async def work() -> Doc:
@@ -221,4 +239,4 @@ def prune(
         return {"deliveries": rows, "bytes": size}
 
     doc = run(work)
-    emit(doc, as_json, lambda: f"{doc['deliveries']} stored payloads deleted ({doc['bytes'] / 1e6:.1f} MB compressed).")
+    emit(doc, as_json, lambda: f"{doc['deliveries']} stored payloads deleted ({weight(doc['bytes'])} compressed).")

@@ -11,10 +11,10 @@ from app.demo.site import STATUSES
 CATEGORY = {"new": "todo", "indeterminate": "in_progress", "done": "done"}
 FORECAST = {"p50", "p85", "p95", "probability", "state", "indicative"}
 ITEM = {
-    "connection", "tracker", "id", "key", "url", "title", "type", "level", "status", "category", "stage", "resolution",
-    "estimate", "parent_id", "parent_key", "containers", "project", "labels", "assignees", "team", "sprint", "milestone",
-    "created_at", "updated_at", "started_at", "completed_at", "canceled_at", "start_date", "due_date", "archived",
-    "deleted", "inaccessible", "fields", "dimensions", "links",
+    "connection", "tracker", "id", "key", "url", "title", "type", "level", "status", "category", "stage",
+    "resolution", "estimate", "parent_id", "parent_key", "containers", "project", "labels", "assignees", "team",
+    "sprint", "milestone", "created_at", "updated_at", "started_at", "completed_at", "canceled_at", "start_date",
+    "due_date", "archived", "deleted", "inaccessible", "fields", "dimensions", "links",
 }  # fmt: skip
 EPIC = {
     "connection", "id", "key", "title", "category", "counts", "size_total", "size_done", "points_total", "points_done",

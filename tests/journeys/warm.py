@@ -5,6 +5,7 @@ signals, and ends with its own exit code, as if it had been started from nothing
 Orders come as JSON lines: ``{"start": {…}}`` answers ``{"pid"}``, ``{"wait": pid, "seconds"}`` answers ``{"code"}``.
 """
 
+import gc
 import json
 import os
 import resource
@@ -25,12 +26,8 @@ def start(order):
     pid = os.fork()
     if pid:
         return pid
-    files = (
-        os.open(order["stdin"], os.O_RDONLY),
-        *(os.open(order[name], os.O_WRONLY) for name in ("stdout", "stderr")),
-    )
-    for number, file in enumerate(files):
-        os.dup2(file, number)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        os.dup2(os.open(order[name], os.O_WRONLY if number else os.O_RDONLY), number)
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
@@ -44,7 +41,7 @@ def start(order):
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001  # as the interpreter does: told, and 1
         sys.excepthook(*sys.exc_info())
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -68,6 +65,7 @@ def wait(pid, seconds):
 def main():
     for name in MODULES:
         import_module(name)
+    gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with os.fdopen(os.dup(1), "w") as out:
         for line in sys.stdin:

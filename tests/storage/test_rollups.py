@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -34,7 +34,7 @@ def keep(store, clock):
     return those
 
 
-def crowd(item, random):
+def crowd(item, clock, random):
     """Return a crowd of items of all sorts, and who counts for what."""
     batch, linked = [], {}
     for number in range(1, 121):
@@ -53,6 +53,9 @@ def crowd(item, random):
                 team=random.choice([None, "Pay"]),
                 flags=random.choice([(), ("unmapped_status",)]),
                 blocked_by=random.choice([(), (str(random.randint(1, 120)),)]),
+                created_at=clock() - timedelta(days=random.choice([30, 60])),
+                completed_at=clock() - timedelta(days=random.choice([1, 2])) if category == "done" else None,
+                canceled_at=clock() - timedelta(days=random.choice([1, 2])) if category == "canceled" else None,
                 fields={"points": random.choice([None, 3, 0.5, "large", [1], True])},
             )
         )
@@ -62,7 +65,7 @@ def crowd(item, random):
 
 @pytest.mark.parametrize("measure", ["estimate", "time_estimate", "field:points"])
 async def test_histograms_say_what_counting_the_listed_rows_says(store, item, clock, keep, measure):
-    batch, linked = crowd(item, Random(11))
+    batch, linked = crowd(item, clock, Random(11))
     await keep(batch, linked)
     async with store.write() as tx:
         stored = await item_store.versions(tx, "jira", ["5", "50", "90"])

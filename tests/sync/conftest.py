@@ -10,7 +10,7 @@ from connectors.base import Connector, Page, Parsed, Reading
 from domain.errors import PayloadError
 from domain.work import Delete, ItemRef, Refetch, Transition, Upsert
 from storage import items as store
-from storage import links, okrs, rollups
+from storage import links, okrs, parts, rollups
 from storage.views import present
 from sync import census, ingest
 from sync.context import Context, Source
@@ -166,6 +166,8 @@ class Road:
                     if id_ in kept
                 },
                 "rollups": {(row.kind, row.id): (compact(row.data), row.valid_until) for row in sums},
+                "totals": {(row.kind, row.id): (row.terms, row.total) for row in sums},
+                "parts": {tuple(row[:-1]): row.data for row in await tx.execute(parts.parts.select())},
                 "created": {id_: compact(data) for id_, data in made.items()},
                 "subjects": sorted((row.id, row.kind, row.title) for row in known),
             }

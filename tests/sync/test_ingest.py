@@ -11,6 +11,7 @@ from domain.rules import CreateInitiative, MappingRule, Test
 from domain.work import Category, Transition
 from storage import inbox
 from sync import ingest
+from sync.refresh import catch_up
 from sync.replay import replay
 
 
@@ -294,6 +295,13 @@ async def test_rules_about_the_parent_see_it_as_the_operator_does(road, item, wo
     shelved = item("1", status="Shelved", category=Category.TODO)
     await road.take(item("2", parent_id="1"), shelved)
     assert (await road.links())["2"] == [("I1", "rule:above", None)]
+    plain = workspace(rules=(parent_rule("category", "canceled"),), digest="second")
+    road.use(plain)
+    await catch_up(road.context)
+    assert (await road.links())["2"] == []
+    road.use(replace(plain, connections={"jira": connection}, digest="third"))
+    await catch_up(road.context)
+    assert (await road.links())["2"] == [("I1", "rule:above", None)]
 
 
 async def test_an_item_that_makes_an_initiative_stops_making_it(road, item, workspace, clock):
@@ -305,4 +313,18 @@ async def test_an_item_that_makes_an_initiative_stops_making_it(road, item, work
     clock.forward(minutes=1)
     done = await road.receive(item("1", updated_at=clock()))
     assert {"jira:PAY-1", "KR1"} <= done.initiatives
+    assert (await road.dump())["created"] == {}
+
+
+async def test_an_initiative_goes_with_its_item_whatever_arrives_late(road, item, workspace, clock):
+    make = CreateInitiative(contributes=(("KR1", 1.0, None),))
+    rule = MappingRule(name="made", when=Test(field="labels", op="in", value=("bet",)), initiative=make)
+    road.use(workspace(rules=(rule,)))
+    seen = clock()
+    await road.receive(item("1", labels=("bet",), blocked_by=("2",)))
+    clock.forward(minutes=1)
+    await road.take({"delete": "1"})
+    assert (await road.dump())["created"] == {}
+    late = await road.receive(item("1", labels=("bet",), updated_at=clock()), read_at=seen)
+    assert late == ingest.Ingested()
     assert (await road.dump())["created"] == {}

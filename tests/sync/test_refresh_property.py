@@ -118,6 +118,7 @@ class Tracker:
         self.hidden = {}
         self.seen = set()
         self.waiting = []
+        self.told = []
 
     def set(self, place, fields, updated):
         """Create or change an item; `updated` says whether the tracker admits to it."""
@@ -186,6 +187,7 @@ async def play(road, tracker, events):
             case "delete", place if place in tracker.items:
                 await tell(road, tracker, place, tracker.delete(place))
             case "hide", place if place in tracker.items and place not in tracker.hidden:
+                await deliver(road, tracker, Random(1))
                 tracker.clock.forward(minutes=1)
                 tracker.hidden[place] = tracker.clock().date()
                 await road.hide(place[1], place[0])
@@ -201,12 +203,14 @@ async def tell(road, tracker, place, said):
         tracker.waiting.append((place[0], entry, read_at))
     else:
         tracker.seen.add(place)
+        tracker.told.append((place[0], entry, read_at))
         await road.receive(entry, read_at=read_at, connection=place[0])
 
 
 async def deliver(road, tracker, random):
-    """Hand over what is on its way, in any order, some of it twice."""
-    batch = tracker.waiting + [one for one in tracker.waiting if random.random() < 0.3]
+    """Hand over what is on its way, in any order, and some of what was told long ago once more."""
+    tracker.told += tracker.waiting
+    batch = tracker.waiting + [one for one in tracker.told if random.random() < 0.15]
     tracker.waiting = []
     random.shuffle(batch)
     for connection, entry, read_at in batch:

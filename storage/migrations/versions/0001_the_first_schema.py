@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "item_id", "blocker_id", name=op.f("pk_blockers")),
     )
     with op.batch_alter_table("blockers", schema=None) as batch_op:
-        batch_op.create_index("ix_blockers_blocker", ["connection", "blocker_id"], unique=False)
+        batch_op.create_index("ix_blockers_blocker", ["connection", "blocker_id", "item_id"], unique=False)
 
     op.create_table(
         "census_ids",
@@ -118,7 +118,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "id", name=op.f("pk_items")),
     )
     with op.batch_alter_table("items", schema=None) as batch_op:
-        batch_op.create_index("ix_items_key", ["key"], unique=False)
+        batch_op.create_index("ix_items_key", ["key", "connection"], unique=False)
+        batch_op.create_index(
+            "ix_items_adrift",
+            ["connection", "parent_key"],
+            unique=False,
+            sqlite_where=sa.text("parent_id IS NULL AND parent_key IS NOT NULL"),
+            postgresql_where=sa.text("parent_id IS NULL AND parent_key IS NOT NULL"),
+        )
         batch_op.create_index("ix_items_parent", ["connection", "parent_id"], unique=False)
         batch_op.create_index("ix_items_scope", ["scope", "connection", "parent_id"], unique=False)
 
@@ -145,6 +152,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("target", "kind", "subject", "address", name=op.f("pk_outbox")),
     )
     op.create_table(
+        "parts",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("connection", sa.String(), nullable=False),
+        sa.Column("parent", sa.String(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "id", "connection", "parent", name=op.f("pk_parts")),
+    )
+    op.create_table(
         "publications",
         sa.Column("target", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -162,6 +178,8 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("data", DOCUMENT, nullable=False),
         sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("terms", sa.String(), nullable=True),
+        sa.Column("total", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("kind", "id", name=op.f("pk_rollups")),
     )
     op.create_table(
@@ -212,6 +230,7 @@ def downgrade() -> None:
     op.drop_table("items")
     op.drop_table("notes")
     op.drop_table("outbox")
+    op.drop_table("parts")
     op.drop_table("publications")
     op.drop_table("rollups")
     op.drop_table("scope_initiatives")
