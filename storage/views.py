@@ -30,7 +30,8 @@ class Present:
     """All that a report is made of. `created` are initiatives that rules made, as JSON.
 
     `digest` is that of the file the store was mapped with, None before the first time; `complete_to` is by
-    connection; `valid_until` the first day on which a stored rollup would be another.
+    connection; `valid_until` the first day on which a stored rollup would be another. `forecasts`, as JSON, are
+    those of `forecast_day`.
     """
 
     digest: str | None
@@ -40,6 +41,8 @@ class Present:
     complete_to: Mapping[str, datetime]
     unlinked: Mapping[str, int]
     valid_until: date | None
+    forecasts: Mapping[str, Mapping[str, Any]]
+    forecast_day: date | None
 
 
 def present(url: str) -> Present | None:
@@ -70,6 +73,8 @@ def read(rows: Rows) -> Present | None:
         return None
     mapped = rows("select value from notes where name = 'mapped'")
     digest = value(mapped[0][0])["digest"] if mapped and mapped[0][0] is not None else None
+    kept = rows("select value from notes where name = 'forecasts'")
+    ahead = value(kept[0][0]) if kept and kept[0][0] is not None else None
     subjects = rows("select id, data, valid_until from rollups order by kind, id")
     ends = [day(row[2]) for row in subjects if row[2] is not None]
     linked = rows(
@@ -101,6 +106,8 @@ def read(rows: Rows) -> Present | None:
         },
         unlinked={"epics": counted.get(True, 0), "items": counted.get(False, 0)},
         valid_until=min(ends, default=None),
+        forecasts=ahead["of"] if ahead else {},
+        forecast_day=date.fromisoformat(ahead["day"]) if ahead else None,
     )
 
 

@@ -60,18 +60,20 @@ async def pull_present(context: Context, source: Live, *, restart: bool = False)
         pulled.ingested.add(await receive(context, source, page, run))
         context.watcher.advance(source.name, page.items)
     context.watcher.done(source.name)
-    await settle_absent(context, source, pulled)
+    async with context.store.read() as tx:
+        absent = await store.not_read_since(tx, source.name, pulled.started_at)
+    await settle_absent(context, source, pulled, absent)
     async with context.store.write() as tx:
         await checkpoints.save(tx, source.name, WATERMARK, first_watermark(source, started_at))
         await checkpoints.save(tx, source.name, COMPLETE, started_at)
     return pulled
 
 
-async def settle_absent(context: Context, source: Live, pulled: Pulled) -> None:
-    """Judge the stored items that a complete listing did not have: deleted, moved or no longer visible."""
+async def settle_absent(context: Context, source: Live, pulled: Pulled, ids: Sequence[str]) -> None:
+    """Judge the stored ones of items that the tracker did not hand out: deleted, moved or no longer visible."""
     async with context.store.read() as tx:
-        absent = await store.not_read_since(tx, source.name, pulled.started_at)
-    for verdict in await judge(context, source, absent, repair=pulled.ingested):
+        known = await store.versions(tx, source.name, ids)
+    for verdict in await judge(context, source, sorted(known), repair=pulled.ingested):
         pulled.deleted += verdict.state == Verdict.DELETED
         pulled.moved += verdict.state == Verdict.MOVED
         pulled.inaccessible += verdict.state == Verdict.INACCESSIBLE

@@ -25,11 +25,15 @@ HISTORY_CHUNK = 500
 
 @dataclass(slots=True)
 class Pulled:
-    """What one pull of one connection did; `error` is what stopped it, if anything did."""
+    """What one pull of one connection did; `error` is what stopped it, if anything did.
+
+    `absent` are ids that the tracker named or we asked for, and did not get.
+    """
 
     connection: str
     started_at: datetime
     ingested: Ingested = field(default_factory=Ingested)
+    absent: list[str] = field(default_factory=list)
     expected: int | None = None
     history: int = 0
     requests: int = 0
@@ -54,16 +58,15 @@ async def pull(context: Context, source: Live, watermark: Json, *, history: bool
     run = run_id()
     context.watcher.stage(source.name, "changes", None)
     pulled.ingested.add(await drain(context, source))
-    absent: list[str] = []
     async for page in source.connector.changes(source.client, source.connection, source.reading, watermark):
         if moves:
             pulled.ingested.add(await receive_and_move(context, source, page, run, pulled.started_at))
         else:
             pulled.ingested.add(await receive(context, source, page, run))
-        absent += page.missing
+        pulled.absent += page.missing
         context.watcher.advance(source.name, page.items)
     if pulled.ingested.refetch:
-        await fetch(context, source, sorted(pulled.ingested.refetch), pulled.ingested)
+        pulled.absent += await fetch(context, source, sorted(pulled.ingested.refetch), pulled.ingested)
     context.watcher.done(source.name)
     if history:
         await pull_history(context, source, pulled)

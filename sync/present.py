@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.errors import UsageError
-from domain.facts import Freshness
+from domain.facts import Flow, Freshness, Progress
 from domain.okr import Contribution, Initiative, Status
 from domain.workspace import Workspace
 from rollup import report as reports
@@ -22,15 +22,26 @@ from storage.views import Present
 
 Doc = dict[str, Any]  # Any: a JSON document
 
-NOTHING = Present(digest=None, subjects={}, created={}, check_ins=(), complete_to={}, unlinked={}, valid_until=None)
+NOTHING = Present(
+    digest=None,
+    subjects={},
+    created={},
+    check_ins=(),
+    complete_to={},
+    unlinked={},
+    valid_until=None,
+    forecasts={},
+    forecast_day=None,
+)
 """an empty store"""
 
 
 def is_current(present: Present | None, workspace: Workspace, now: datetime) -> bool:
-    """Return whether the store was mapped with this file and no rollup has outlived its day."""
-    if present is None or present.digest != workspace.digest:
+    """Return whether the store was mapped with this file, no rollup has outlived its day, and forecasts are today's."""
+    day = today(workspace, now)
+    if present is None or present.digest != workspace.digest or present.forecast_day != day:
         return False
-    return present.valid_until is None or today(workspace, now) < present.valid_until
+    return present.valid_until is None or day < present.valid_until
 
 
 def today(workspace: Workspace, now: datetime) -> date:
@@ -71,19 +82,29 @@ def views(workspace: Workspace, present: Present, now: datetime) -> Views:
 def forecasts(
     workspace: Workspace, present: Present, made: Mapping[str, Initiative], now: datetime
 ) -> dict[str, Forecast]:
-    """Return the forecast of each subject whose delivery is known."""
-    found = {}
-    for id_, (progress, flow) in present.subjects.items():
-        scope = scope_of(workspace, id_, made)
-        found[id_] = outlook(
-            flow,
-            progress=progress.value,
-            start=scope.start,
-            due=scope.due,
-            today=today(workspace, now),
-            policy=scope.policies.forecast,
-        )
-    return found
+    """Return the forecast of each subject whose delivery is known: as kept for the day, else computed."""
+    day = today(workspace, now)
+    if present.forecast_day == day:
+        return {id_: forecast_of(data) for id_, data in present.forecasts.items()}
+    return {
+        id_: forecast(workspace, id_, progress, flow, made, day) for id_, (progress, flow) in present.subjects.items()
+    }
+
+
+def forecast(
+    workspace: Workspace, id_: str, progress: Progress, flow: Flow, made: Mapping[str, Initiative], day: date
+) -> Forecast:
+    """Return the forecast of one key result or initiative on a local day."""
+    scope = scope_of(workspace, id_, made)
+    return outlook(
+        flow, progress=progress.value, start=scope.start, due=scope.due, today=day, policy=scope.policies.forecast
+    )
+
+
+def forecast_of(data: Mapping[str, Any]) -> Forecast:
+    """Return the forecast that was stored as JSON."""
+    days = {name: date.fromisoformat(data[name]) if data[name] else None for name in ("p50", "p85", "p95")}
+    return Forecast(**{**data, **days, "flags": tuple(data["flags"])})
 
 
 def freshness(workspace: Workspace, complete_to: Mapping[str, datetime], now: datetime) -> dict[str, Freshness]:

@@ -6,10 +6,10 @@ A change re-computes only what it can reach; `rebuild` re-computes all, and both
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
-from domain.facts import Fact, Facts, Flow, Progress
+from domain.facts import Facts, Flow, Progress
 from domain.okr import Initiative
 from domain.rules import Policies
 from domain.workspace import Workspace
@@ -27,6 +27,8 @@ from sync.links import relink, relink_all
 
 MAPPED = "mapped"
 """the note that says with which file the store was mapped"""
+FORECASTS = "forecasts"
+"""the note with the forecasts of a day"""
 
 
 async def refresh(tx: Transaction, context: Context, done: Ingested) -> set[str]:
@@ -40,7 +42,10 @@ async def refresh(tx: Transaction, context: Context, done: Ingested) -> set[str]
     if not dirty <= set(context.workspace.initiatives):
         await remember_subjects(tx, context.workspace, all_initiatives(context.workspace, await created(tx)))
     groups = moved | {parts.bucket_of(ref) for ref in done.loose | found.loose} | await parts.groups_near(tx, moved)
-    return await roll_up(tx, context, dirty, groups)
+    computed = await roll_up(tx, context, dirty, groups)
+    if computed:
+        await look_ahead(tx, context, computed)
+    return computed
 
 
 async def find_parents(tx: Transaction, context: Context) -> Ingested:
@@ -69,6 +74,7 @@ async def settle_all(tx: Transaction, context: Context) -> None:
     initiatives = all_initiatives(context.workspace, await created(tx))
     await rollups.clear(tx)
     await roll_up(tx, context, initiatives)
+    await look_ahead(tx, context)
     await remember_subjects(tx, context.workspace, initiatives)
     await checkpoints.save_note(tx, MAPPED, {"digest": context.workspace.digest})
 
@@ -78,13 +84,29 @@ async def catch_up(context: Context) -> None:
     async with context.store.read() as tx:
         mapped = await checkpoints.note(tx, MAPPED)
         late = await rollups.expired(tx, context.today)
+        kept = await checkpoints.note(tx, FORECASTS)
     if mapped is None or mapped["digest"] != context.workspace.digest:
         async with context.store.write() as tx:
             await rebuild(tx, context)
-    elif late:
+    elif late or kept is None or kept["day"] != context.today.isoformat():
         async with context.store.write() as tx:
             served = contributors(context.workspace, await created(tx))
             await roll_up(tx, context, late.union(*(served.get(id_, ()) for id_ in late)))
+            await look_ahead(tx, context)
+
+
+async def look_ahead(tx: Transaction, context: Context, subjects: Collection[str] | None = None) -> None:
+    """Compute the forecasts of the day, of some subjects or of all, and keep them: they cost more than showing them."""
+    kept = await checkpoints.note(tx, FORECASTS)
+    day = context.today.isoformat()
+    stored = await rollups.load(tx)
+    made = await created(tx)
+    found = kept["of"] if kept is not None and kept["day"] == day and subjects is not None else {}
+    for id_, (progress, past) in stored.items():
+        if id_ not in found or (subjects is not None and id_ in subjects):
+            found[id_] = asdict(presents.forecast(context.workspace, id_, progress, past, made, context.today))
+    of = {id_: found[id_] for id_ in sorted(stored)}
+    await checkpoints.save_note(tx, FORECASTS, {"day": day, "of": of})
 
 
 async def roll_up(
@@ -115,7 +137,7 @@ async def roll_up(
         computed.add(id_)
         for inner in sorted(wanted & set(shares) - computed):
             if measure_of(scopes[inner].policies) == measure_of(scope.policies):
-                await compute(tx, context, "initiative", scopes[inner], only(found, inner))
+                await compute(tx, context, "initiative", scopes[inner], found)
                 computed.add(inner)
     return computed
 
@@ -179,15 +201,6 @@ def measure_of(policies: Policies) -> str:
     if policies.size == "field":
         return f"field:{policies.size_field}"
     return "time_estimate" if policies.size == "time" else "estimate"
-
-
-def only(found: Facts, initiative: str) -> Facts:
-    """Return the facts of one initiative out of those of several."""
-
-    def counts(fact: Fact) -> bool:
-        return initiative in fact.links or initiative in fact.parent_links
-
-    return Facts(rows=tuple(row for row in found.rows if counts(row)), nodes=found.nodes)
 
 
 async def created(tx: Transaction) -> dict[str, Initiative]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from domain.errors import KeyrailError
 from storage import checkpoints, inbox
 from storage import items as store
-from sync.backfill import finish, pull_past, pull_present
+from sync.backfill import finish, pull_past, pull_present, settle_absent
 from sync.census import Census, take
 from sync.context import Context, Live
 from sync.ingest import Ingested
@@ -78,7 +78,9 @@ async def sync(context: Context, sources: Mapping[str, Live]) -> list[Pulled]:
             await pull_past(context, source, pulled, None)
             await finish(context, source, pulled)
             return pulled
-        return await pull(context, source, watermark)
+        pulled = await pull(context, source, watermark)
+        await settle_absent(context, source, pulled, pulled.absent)
+        return pulled
 
     unfinished = await mark_unfinished(context)
     pulls = await side_by_side(context, sources, changes)

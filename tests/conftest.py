@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from sqlalchemy import create_engine
@@ -28,6 +29,9 @@ from storage.migrate import run_upgrade
 NOW = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)
 SERVER_STARTS_WITHIN = 30.0
 ROOM_FOR_A_CLUSTER = 2**31
+
+hypothesis.settings.register_profile("keyrail", deadline=None)
+hypothesis.settings.load_profile("keyrail")
 
 
 class Clock:
