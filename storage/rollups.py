@@ -142,6 +142,8 @@ async def facts(
     if listed:
         base = with_parent(select(*asked, *FACES)).where(wanted, ~HAS_CHILDREN)
         rows = [listed_fact(row, names, scopes) for row in await tx.execute(base)]
+        if initiatives is not None:
+            rows += await moved_away(tx, asked, names)
     else:
         rows = [fact(row, names, row[-1]) for row in await tx.execute(folded(asked).where(wanted))]
     nodes = with_parent(select(*asked, *NODE, *(FACES if listed else ())))
@@ -152,6 +154,20 @@ async def facts(
     if initiatives is not None:
         await add_ancestors(tx, found, rows, nodes, names, faces)
     return Facts(rows=tuple(rows), nodes=tuple(found.values()))
+
+
+async def moved_away(
+    tx: Transaction, asked: Sequence[ColumnElement[Any]], names: Mapping[int, frozenset[str]]
+) -> list[Fact]:
+    """Return items that count elsewhere although their parent counts for one of the scopes in `names`."""
+    numbers = [number for number in names if number]
+    query = with_parent(select(*asked, *FACES, parent.c.scope)).where(
+        items.c.scope.not_in(numbers), parent.c.scope.in_(numbers), items.c.own.is_not(None), ~HAS_CHILDREN
+    )
+    rows = (await tx.execute(query)).all()
+    others = await load_scopes(tx, {row[SCOPE] for row in rows})
+    known = {number: frozenset(link.initiative for link in links) for number, links in others.items()}
+    return [listed_fact(row, known, others)._replace(parent_links=names[row[-1]]) for row in rows]
 
 
 async def facts_of(tx: Transaction, groups: Collection[Ref], *, measure: str = "estimate") -> Facts:

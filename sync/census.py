@@ -90,9 +90,10 @@ async def take(context: Context, source: Live, *, repair: bool) -> Census:
         found.missing, absent = await store.census_gaps(tx, source.name)
         found.stored = (await store.counts(tx)).get(source.name, 0)
     found.absent = await judge(context, source, absent, repair=found.ingested if repair else None)
-    if repair and found.missing:
-        unanswered = await fetch(context, source, found.missing, found.ingested)
-        found.repaired = len(found.missing) - len(unanswered) + len(found.absent)
+    if repair:
+        unanswered = await fetch(context, source, found.missing, found.ingested) if found.missing else []
+        gone = sum(one.state is not Verdict.PRESENT for one in found.absent)
+        found.repaired = len(found.missing) - len(unanswered) + gone
     context.watcher.done(source.name)
     async with context.store.write() as tx:
         await store.start_census(tx, source.name)

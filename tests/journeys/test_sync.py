@@ -129,7 +129,8 @@ def test_a_deleted_issue_is_found_by_the_census_and_leaves_the_numbers(company):
     assert (found["items"], found["listed"], found["missing"], found["deleted"]) == (470, 469, 0, 1)
     assert [gone["key"] for gone in found["gone"]["deleted"]] == [one["key"]]
     assert initiative(company, "I1")["size_total"] == 70
-    assert company.json("census", "--repair")["repaired"] is True
+    (found,) = company.json("census", "--repair")["connections"]
+    assert (found["deleted"], found["repaired"]) == (1, 1)
     assert company.items()[one["key"]]["deleted"] is True
     assert initiative(company, "I1")["size_total"] == 69
     (found,) = company.json("census")["connections"]
@@ -159,6 +160,21 @@ def test_an_issue_that_comes_back_counts_again(company):
     company.json("census", "--repair")
     assert company.items()[issue.key]["deleted"] is False
     assert initiative(company, "I1")["size_total"] == 70
+
+
+def test_the_children_of_a_deleted_epic_count_for_nothing_until_they_are_linked_again(company):
+    epic = company.site.find("PAY-1")
+    below = company.site.children(epic)
+    company.site.delete(epic)
+    company.json("census", "--repair")
+    assert initiative(company, "I1")["size_total"] == 70 - len(below)
+    assert company.json("show")["unlinked"]["items"] >= 50 + len(below)
+    repaired = company.run("export", "all").out
+    company.run("rebuild")
+    assert company.run("export", "all").out == repaired
+    company.site.change(below[0], parent=company.site.find("PAY-2"))
+    read(company)
+    assert initiative(company, "I1")["size_total"] == 71 - len(below)
 
 
 def test_a_move_out_of_scope_is_found_by_the_census(company):

@@ -110,6 +110,12 @@ def test_a_page_token_that_comes_again_ends_the_listing_and_loses_nothing(compan
     still_there(company)
 
 
+def test_pages_that_are_empty_but_promise_more_are_followed(empty):
+    empty.site.faults.empty_pages = True
+    (row,) = empty.json("backfill", "--no-history")["connections"]
+    assert (row["items"], row["error"]) == (470, None)
+
+
 def test_one_issue_that_cannot_be_read_is_parked_alone_and_read_later(company, monkeypatch):
     before = company.items()["PAY-60"]
     for key in ("PAY-60", "PAY-61"):
