@@ -19,8 +19,9 @@ from storage.tables import Base, Part
 
 parts = Base.metadata.tables[Part.__tablename__]
 
-BUCKET = case((items.c.parent_id.is_(None), func.substr(items.c.id, func.length(items.c.id) - 1, 2)), else_="")
-"""what cuts items without a parent into parts of their own"""
+ENDING = func.substr(items.c.id, func.length(items.c.id) - 1, 2)
+BUCKET = case((items.c.parent_id.is_(None), ENDING), else_="")
+"""what cuts items without a parent into parts of their own: the last two characters of the id"""
 
 
 def bucket_of(ref: Ref) -> Ref:
@@ -28,15 +29,18 @@ def bucket_of(ref: Ref) -> Ref:
     return ref[0], f"/{ref[1][-2:]}"
 
 
-def of_groups(groups: Iterable[Ref]) -> list[ColumnElement[bool]]:
+async def of_groups(tx: Transaction, groups: Iterable[Ref]) -> list[ColumnElement[bool]]:
     """Return conditions, each for one statement and one index, which together name the items of some parts."""
     found: list[ColumnElement[bool]] = []
     for connection, names in by_connection(set(groups)):
-        buckets = [name[1:] for name in names if name.startswith("/")]
+        here = items.c.connection == connection
         for chunk in pieces([name for name in names if not name.startswith("/")]):
-            found.append(and_(items.c.connection == connection, items.c.parent_id.in_(chunk)))
-        for chunk in pieces(buckets):
-            found.append(and_(items.c.connection == connection, items.c.parent_id.is_(None), BUCKET.in_(chunk)))
+            found.append(and_(here, items.c.parent_id.in_(chunk)))
+        buckets = [name[1:] for name in names if name.startswith("/")]
+        if buckets:
+            loose = select(items.c.id).where(here, items.c.parent_id.is_(None), ENDING.in_(buckets))
+            ids = list(await tx.scalars(loose))
+            found.extend(and_(here, items.c.parent_id.is_(None), items.c.id.in_(chunk)) for chunk in pieces(ids))
     return found
 
 

@@ -178,7 +178,7 @@ async def facts_of(tx: Transaction, groups: Collection[Ref], *, measure: str = "
     asked = asked_for(tx, measure, bucketed=True)
     nodes = with_parent(select(*asked, *NODE))
     leaf_rows, node_rows = [], []
-    for wanted in of_groups(groups):
+    for wanted in await of_groups(tx, groups):
         leaf_rows += (await tx.execute(folded(asked).where(wanted))).all()
         node_rows += (await tx.execute(nodes.where(wanted, COUNTED, HAS_CHILDREN))).all()
     names = await names_of(tx, {number for row in (*leaf_rows, *node_rows) for number in row[SCOPES] if number})

@@ -5,6 +5,7 @@ A company is pulled once for the session; each test gets a copy of its files and
 
 import asyncio
 import json
+import logging
 import os
 import pickle
 import shutil
@@ -152,6 +153,9 @@ class Tracker:
     async def _serve(self):
         self._loop, self._end, self._turn = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
         async with serve(self) as url:
+            # The server silences its loggers, which other tests in this process listen to.
+            for name in ("uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+                logging.getLogger(name).setLevel(logging.NOTSET)
             self.url = url
             self._ready.set()
             await self._end.wait()
@@ -185,7 +189,7 @@ class Company:
         return self.folder / "keyrail.yaml"
 
     def start(self, *arguments, stdin=b"", env=None, largest_file=None):
-        said = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", "COLUMNS": "100"}
+        said = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", "COLUMNS": "250"}
         stated = {name: value for name, value in (self.env | (env or {})).items() if value is not None}
         arguments = ("--workspace", str(self.file), *arguments)
         return self.warm.start(arguments, cwd=self.folder, env=said | stated, stdin=stdin, largest_file=largest_file)

@@ -13,13 +13,17 @@ import signal
 import sys
 import time
 from importlib import import_module
+from pkgutil import walk_packages
 
-MODULES = (
-    "app.bootstrap", "app.cli", "app.cli.tabular", "app.cli.view.check", "app.cli.view.counts", "app.cli.view.errors",
-    "app.cli.view.explain", "app.cli.view.plan", "app.cli.view.progress", "app.cli.view.show", "config.schema",
-    "config.rollover", "config.template", "rich.console", "storage.migrate", "sync.exports", "sync.parse", "sync.probe",
-    "sync.publish", "sync.replay", "sync.run",
-)  # fmt: skip
+PACKAGES = ("app", "config", "connectors", "domain", "rollup", "storage", "sync")
+
+
+def everything():
+    """Import all modules of the product but those that do something when they are imported."""
+    for package in PACKAGES:
+        for found in walk_packages([package], f"{package}."):
+            if not found.name.endswith("__main__") and ".migrations" not in found.name:
+                import_module(found.name)
 
 
 def start(order):
@@ -63,8 +67,7 @@ def wait(pid, seconds):
 
 
 def main():
-    for name in MODULES:
-        import_module(name)
+    everything()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with os.fdopen(os.dup(1), "w") as out:
