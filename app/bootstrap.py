@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -87,7 +87,8 @@ async def open_sources(
                 client = await stack.enter_async_context(open_one(context, connection, secret_key))
                 connector = CONNECTORS[connection.type]
                 reading = await read_settings(context, connection, connector, client, rediscover=rediscover)
-                opened.sources[name] = Live(connection=connection, connector=connector, client=client, reading=reading)
+                visible = in_sight(connection, reading)
+                opened.sources[name] = Live(connection=visible, connector=connector, client=client, reading=reading)
             except KeyrailError as error:
                 opened.errors[name] = error
         yield opened
@@ -114,10 +115,11 @@ async def read_settings(
     settings = settings_digest(connection)
     async with context.store.read() as tx:
         kept = await checkpoints.load(tx, connection.name, READING)
+    before = Reading(facts=kept["facts"], account=kept["account"], digest=kept["digest"]) if kept is not None else None
     known = kept is not None and not rediscover and kept["settings"] == settings
     if known and context.now() - datetime.fromisoformat(kept["at"]) < FRESH:
         return Reading(facts=kept["facts"], account=kept["account"], digest=kept["digest"])
-    reading = await connector.discover(client, connection)
+    reading = await connector.discover(client, connection, before)
     async with context.store.write() as tx:
         await checkpoints.save(
             tx,
@@ -132,6 +134,15 @@ async def read_settings(
             },
         )
     return reading
+
+
+def in_sight(connection: Connection, reading: Reading) -> Connection:
+    """Return the connection without the projects that it lost from sight: naming them would fail every search."""
+    lost = reading.facts.get("lost_projects")
+    projects = connection.scope.get("projects")
+    if not isinstance(lost, list) or not lost or not isinstance(projects, list | tuple):
+        return connection
+    return replace(connection, scope={**connection.scope, "projects": [name for name in projects if name not in lost]})
 
 
 async def kept_reading(context: Context, connection: Connection) -> Reading:

@@ -123,14 +123,15 @@ class Resume(Protocol):
 class Connector:
     """A tracker: its name and what can be done with it.
 
-    discover   read what later reads need; raises AuthError, RejectedError, ConfigError
+    discover   read what later reads need, knowing what an earlier discovery read; raises AuthError, RejectedError,
+               ConfigError
     count      the tracker's own estimate of the items in scope, None where it has none
     backfill   every item in scope, in pages, several requests in flight; skips what `Resume` has
     changes    what changed since the watermark (None: since the connection was read), oldest first
     history    the past of the given items
     ids        every id in scope, in pages: the census
     fetch      the given items now, in pages
-    locate     why an id is not in the census
+    locate     why an id, last known in a project, is not in the census
     probe      findings for `check`
     parse      pure: a stored page, as bytes or as JSON -> what it says; raises PayloadError
     split      pure: a stored page -> pages of one item each; empty where it cannot be cut
@@ -140,14 +141,14 @@ class Connector:
     """
 
     type: str
-    discover: Callable[[Client, Connection], Awaitable[Reading]]
+    discover: Callable[[Client, Connection, Reading | None], Awaitable[Reading]]
     count: Callable[[Client, Connection, Reading], Awaitable[int | None]]
     backfill: Callable[[Client, Connection, Reading, Resume], AsyncIterator[Page]]
     changes: Callable[[Client, Connection, Reading, Json], AsyncIterator[Page]]
     history: Callable[[Client, Connection, Reading, Sequence[str]], AsyncIterator[Page]]
     ids: Callable[[Client, Connection, Reading], AsyncIterator[list[str]]]
     fetch: Callable[[Client, Connection, Reading, Sequence[str]], AsyncIterator[Page]]
-    locate: Callable[[Client, Connection, Reading, str], Awaitable[Located]]
+    locate: Callable[[Client, Connection, Reading, str, str], Awaitable[Located]]
     probe: Callable[[Client, Connection, Reading], Awaitable[list[Finding]]]
     parse: Callable[[str, Json, Connection, Reading], Parsed]
     split: Callable[[str, bytes], list[bytes]]

@@ -22,6 +22,10 @@ class Health(StrEnum):
     UNKNOWN = "unknown"
 
 
+HEALTH_WORDS: Mapping[Health, str] = {health: health.value.replace("_", " ").capitalize() for health in Health}
+"""health as people read it: ``On track``"""
+
+
 class Status(StrEnum):
     """What its owner says about an objective, key result or initiative."""
 

@@ -12,12 +12,12 @@ from itertools import pairwise
 from math import fsum
 from zoneinfo import ZoneInfo
 
-from domain.okr import Health, Override, Status
+from domain.okr import HEALTH_WORDS, Health, Override, Status
 from domain.rules import HealthPolicy, Policies
 from rollup.days import local_day, period_end, said
 from rollup.expected import expected
 from rollup.score import THRESHOLD_KINDS, achieved_at, ratio9
-from rollup.summary import HEALTH_WORDS, STATE_WORDS, percent, points
+from rollup.summary import STATE_WORDS, percent, points
 
 MARGIN = 0.03
 """How far beyond a boundary a single evaluation must lie to cross it at once."""

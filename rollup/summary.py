@@ -8,20 +8,8 @@ from __future__ import annotations
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from domain.okr import Health
+from domain.okr import HEALTH_WORDS, Health
 from rollup.days import said
-
-HEALTH_WORDS = {
-    Health.ON_TRACK: "On track",
-    Health.AT_RISK: "At risk",
-    Health.OFF_TRACK: "Off track",
-    Health.ACHIEVED: "Achieved",
-    Health.MISSED: "Missed",
-    Health.NOT_STARTED: "Not started",
-    Health.PAUSED: "Paused",
-    Health.CANCELED: "Canceled",
-    Health.UNKNOWN: "Unknown",
-}
 
 STATE_WORDS = {
     "no_data": "No data yet",

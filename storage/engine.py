@@ -214,25 +214,29 @@ async def open_store(url: str) -> Store:
     An empty database is set up; an older SQLite file is upgraded in place. Raises StorageError where a
     person must act: PostgreSQL behind the code (`keyrail db upgrade`), or a database ahead of it.
     """
-    store = create_store(url)
-    try:
-        found = await revision(store)
-        if found == REVISION:
-            return store
-        if found is not None and found > REVISION:
-            raise StorageError(
-                f"The database is at revision {found}, newer than this Keyrail knows ({REVISION})."
-                " Upgrade Keyrail; the database was not touched."
-            )
-        if found is not None and store.path is None:
-            raise StorageError(
-                f"The database is at revision {found}, this Keyrail needs {REVISION}. Run: keyrail db upgrade"
-            )
-        await upgrade(store)
-    except BaseException:
-        await store.close()
-        raise
-    return store
+    async with AsyncExitStack() as unless_ready:
+        store = create_store(url)
+        unless_ready.push_async_callback(store.close)
+        await make_ready(store)
+        unless_ready.pop_all()
+        return store
+
+
+async def make_ready(store: Store) -> None:
+    """Bring a database to this version's schema where nobody needs to be asked; raises as `open_store` says."""
+    found = await revision(store)
+    if found == REVISION:
+        return
+    if found is not None and found > REVISION:
+        raise StorageError(
+            f"The database is at revision {found}, newer than this Keyrail knows ({REVISION})."
+            " Upgrade Keyrail; the database was not touched."
+        )
+    if found is not None and store.path is None:
+        raise StorageError(
+            f"The database is at revision {found}, this Keyrail needs {REVISION}. Run: keyrail db upgrade"
+        )
+    await upgrade(store)
 
 
 async def revision(store: Store) -> str | None:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, func, insert, select
 from storage.engine import Transaction
 from storage.items import items
 from storage.items import parts as pieces
-from storage.links import Ref, by_connection, near
+from storage.links import Ref, by_connection, near, scope_initiatives
 from storage.tables import Base, Part
 
 parts = Base.metadata.tables[Part.__tablename__]
@@ -29,8 +29,12 @@ def bucket_of(ref: Ref) -> Ref:
     return ref[0], f"/{ref[1][-2:]}"
 
 
-async def of_groups(tx: Transaction, groups: Iterable[Ref]) -> list[ColumnElement[bool]]:
-    """Return conditions, each for one statement and one index, which together name the items of some parts."""
+async def of_groups(tx: Transaction, groups: Iterable[Ref], initiatives: Collection[str]) -> list[ColumnElement[bool]]:
+    """Return conditions, each for one statement and one index, which together name the items of some parts.
+
+    Of items without a parent those are named that count for one of `initiatives`.
+    """
+    named = select(scope_initiatives.c.scope).where(scope_initiatives.c.initiative.in_(list(initiatives)))
     found: list[ColumnElement[bool]] = []
     for connection, names in by_connection(set(groups)):
         here = items.c.connection == connection
@@ -38,8 +42,8 @@ async def of_groups(tx: Transaction, groups: Iterable[Ref]) -> list[ColumnElemen
             found.append(and_(here, items.c.parent_id.in_(chunk)))
         buckets = [name[1:] for name in names if name.startswith("/")]
         if buckets:
-            loose = select(items.c.id).where(here, items.c.parent_id.is_(None), ENDING.in_(buckets))
-            ids = list(await tx.scalars(loose))
+            loose = and_(here, items.c.parent_id.is_(None), items.c.scope.in_(named), ENDING.in_(buckets))
+            ids = list(await tx.scalars(select(items.c.id).where(loose)))
             found.extend(and_(here, items.c.parent_id.is_(None), items.c.id.in_(chunk)) for chunk in pieces(ids))
     return found
 

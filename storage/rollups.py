@@ -170,15 +170,17 @@ async def moved_away(
     return [listed_fact(row, known, others)._replace(parent_links=names[row[-1]]) for row in rows]
 
 
-async def facts_of(tx: Transaction, groups: Collection[Ref], *, measure: str = "estimate") -> Facts:
-    """Return the facts of the items of some parts (`storage.parts`), whatever they count for, and the nodes above.
+async def facts_of(
+    tx: Transaction, groups: Collection[Ref], initiatives: Collection[str], *, measure: str = "estimate"
+) -> Facts:
+    """Return the facts that parts of `initiatives` are made of (`storage.parts`), and the nodes above.
 
-    Of nodes above that belong to other parts the links are left out.
+    There may be facts of items that count for others; nodes above may lack their links.
     """
     asked = asked_for(tx, measure, bucketed=True)
     nodes = with_parent(select(*asked, *NODE))
     leaf_rows, node_rows = [], []
-    for wanted in await of_groups(tx, groups):
+    for wanted in await of_groups(tx, groups, initiatives):
         leaf_rows += (await tx.execute(folded(asked).where(wanted))).all()
         node_rows += (await tx.execute(nodes.where(wanted, COUNTED, HAS_CHILDREN))).all()
     names = await names_of(tx, {number for row in (*leaf_rows, *node_rows) for number in row[SCOPES] if number})

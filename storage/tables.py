@@ -78,7 +78,7 @@ class Item(Base, table=True):
 
     __tablename__ = "items"
     __table_args__ = (
-        Index("ix_items_parent", "connection", "parent_id", "id"),
+        Index("ix_items_parent", "connection", "parent_id"),
         Index("ix_items_scope", "scope", "connection", "parent_id"),
         Index("ix_items_key", "key", "connection"),
         Index("ix_items_adrift", "connection", "parent_key", sqlite_where=ADRIFT, postgresql_where=ADRIFT),

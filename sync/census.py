@@ -107,10 +107,12 @@ async def judge(context: Context, source: Live, ids: list[str], *, repair: Inges
     run = run_id()
 
     async def one(id_: str) -> Judged:
-        async with limit:
-            located = await source.connector.locate(source.client, source.connection, source.reading, id_)
         async with context.store.read() as tx:
             known = (await store.versions(tx, source.name, [id_]))[id_]
+        async with limit:
+            located = await source.connector.locate(
+                source.client, source.connection, source.reading, id_, known.item.project
+            )
         state = Verdict(located.state)
         if repair is not None:
             if located.page is not None:

@@ -201,29 +201,29 @@ async def upsert(
 ) -> None:
     """Settle the newer items of a batch and write them; note in `done` what moved."""
     mapper, zone = context.mapper, context.zone
-    newer = [item for item in batch if is_newer(item, read_at, known.get(item.id))]
+    newer = [
+        carried_over(mapper.settle(item), known.get(item.id))
+        for item in batch
+        if is_newer(item, read_at, known.get(item.id))
+    ]
     parents = await settled_parents(tx, mapper, newer)
-    rows, changed, created, settled_items = [], [], [], []
+    rows, changed, created = [], [], []
     placed: list[Ref] = []
     seen: list[Ref] = []
     for item in newer:
         before = known.get(item.id)
-        settled = mapper.settle(item)
-        if before is not None:
-            settled = carried_over(settled, before)
         parent = parents.get((item.connection, item.parent_id)) if item.parent_id else None
-        own = mapper.own(settled, parent, raw.get(item.id), settled.former_keys)
-        rows.append(store.row_of(settled, own_rows(own), own.dimensions, read_at, zone))
-        settled_items.append(settled)
-        created += created_rows(settled, own)
+        own = mapper.own(item, parent, raw.get(item.id), item.former_keys)
+        rows.append(store.row_of(item, own_rows(own), own.dimensions, read_at, zone))
+        created += created_rows(item, own)
         ref = (item.connection, item.id)
-        if before is None or facts(before.item) != facts(settled) or own.pairs != before.own:
+        if before is None or facts(before.item) != facts(item) or own.pairs != before.own:
             changed.append(ref)
-        if before is None or place(before.item) != place(settled):
+        if before is None or place(before.item) != place(item):
             placed.append(ref)
             if before is not None and before.item.parent_id is None:
                 done.loose.add(ref)
-        if before is None or before.item != settled:
+        if before is None or before.item != item:
             seen.append(ref)
     gone = [(item.connection, item.id) for item in newer if item.id in known]
     if changed:
@@ -231,7 +231,7 @@ async def upsert(
     done.moved |= await link_store.parents_above(tx, [ref for ref in placed if ref[1] in known])
     await store.upsert(tx, rows)
     done.moved |= await link_store.parents_above(tx, placed)
-    await store.set_blockers(tx, settled_items, known)
+    await store.set_blockers(tx, newer, known)
     if created or gone:
         done.initiatives |= await link_store.save_created(tx, created, gone)
     if mapper.uses_parent and seen:
@@ -417,11 +417,13 @@ def is_newer(item: WorkItem, read_at: datetime, stored: Stored | None) -> bool:
     return item.updated_at == stored.item.updated_at and read_at >= stored.read_at
 
 
-def carried_over(item: WorkItem, before: Stored) -> WorkItem:
+def carried_over(item: WorkItem, before: Stored | None) -> WorkItem:
     """Return the item with what a newer version does not state.
 
     That is the names it had, its start from the history, and the id of a parent that it names by key alone.
     """
+    if before is None:
+        return item
     if item.parent_id is None and item.parent_key is not None and item.parent_key == before.item.parent_key:
         item = replace(item, parent_id=before.item.parent_id)
     former = before.item.former_keys

@@ -22,12 +22,27 @@ async def probe(context: Context, sources: Mapping[str, Live], errors: Mapping[s
             findings.append(finding(name, "error", "connection", str(errors[name])))
             continue
         source = sources[name]
+        findings += [finding(name, "warning", "scope", lost_words(key)) for key in lost_projects(source)]
         try:
             for one in await source.connector.probe(source.client, source.connection, source.reading):
                 findings.append(finding(name, one.level, one.subject, one.message))
         except KeyrailError as error:
             findings.append(finding(name, "error", "connection", str(error)))
     return findings + await targets(context)
+
+
+def lost_projects(source: Live) -> list[str]:
+    """Return the projects in scope that were visible once and are not any more."""
+    lost = source.reading.facts.get("lost_projects")
+    return [str(key) for key in lost] if isinstance(lost, list) else []
+
+
+def lost_words(project: str) -> str:
+    """Say what it means that a project is gone from sight."""
+    return (
+        f"project '{project}' is no longer visible to our account. Its items count for the grace period and then leave;"
+        " give back Browse Projects, or take it out of the scope"
+    )
 
 
 async def targets(context: Context) -> list[Doc]:

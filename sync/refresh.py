@@ -151,6 +151,7 @@ async def patch(
 ) -> set[str]:
     """Compute the named parts alone of all subjects whose other parts still hold; return the ids of those."""
     totals = await rollups.totals(tx, subjects, context.today)
+    served = {initiative for scope in scopes.values() for initiative in scope.shares}
     found: dict[str, Facts] = {}
     patched: set[str] = set()
     for id_, kind in subjects.items():
@@ -160,7 +161,7 @@ async def patch(
         patched.add(id_)
         measure = measure_of(scope.policies)
         if measure not in found:
-            found[measure] = await rollups.facts_of(tx, groups, measure=measure)
+            found[measure] = await rollups.facts_of(tx, groups, served, measure=measure)
         fresh = parts_of(found[measure], scope, today=context.today, only=groups)
         stale = {key: Part(**part) for key, part in (await parts.load(tx, kind, id_, groups)).items()}
         differ = {key for key in {*fresh, *stale} if fresh.get(key) != stale.get(key)}

@@ -129,16 +129,17 @@ async def _fetch_range(client: Client, site: Site, clause: str, asked: list[str]
     return pages
 
 
-async def locate(client: Client, connection: Connection, reading: Reading, id: str) -> Located:
+async def locate(client: Client, connection: Connection, reading: Reading, id: str, last_in: str = "") -> Located:
     """Tell why an id is not in the census: a direct read, then what is visible of the projects.
 
-    404 means deleted or hidden. It is called hidden where a project that we used to see is gone from view.
+    404 means deleted or hidden. It is called hidden where the project that it was last seen in is gone from view;
+    where that is not known, where any project in scope is.
     """
     site = site_of(client, connection, reading)
     try:
         answer, told = await client.read(queries.issue(site.api, id, site.fields))
     except NotFoundError:
-        return await _unseen(client, connection, reading, site, id)
+        return await _unseen(client, connection, reading, site, id, last_in)
     issue = as_object(client, told)
     page = page_of("items", "locate", answer, 1)
     project = issue.get("fields", {}).get("project") or {}
@@ -163,16 +164,18 @@ async def _still_in_scope(
     return bool(site.children and parent and await inside(client, site, {id: parent}, up))
 
 
-async def _unseen(client: Client, connection: Connection, reading: Reading, site: Site, id: str) -> Located:
+async def _unseen(
+    client: Client, connection: Connection, reading: Reading, site: Site, id: str, last_in: str
+) -> Located:
     roster = client.notes.get("roster")
     if not isinstance(roster, set):
         visible = await projects(client, site.api)
         roster = {str(project.get(name, "")).lower() for project in visible.values() for name in ("key", "name", "id")}
         client.notes["roster"] = roster
-    before = [] if connection.scope.get("jql") else list(queries.project_keys(connection))
+    before = [last_in] if last_in else [] if connection.scope.get("jql") else list(queries.project_keys(connection))
     known = reading.facts.get("visible_projects")
     lost = [key for key in before or (known if isinstance(known, list) else []) if str(key).lower() not in roster]
     if lost:
         gone = ", ".join(str(key) for key in lost[:5])
         return Located(id=id, state="inaccessible", detail=f"no longer visible to our account: project {gone}")
-    return Located(id=id, state="deleted", detail="not found, and every project in scope is still visible")
+    return Located(id=id, state="deleted", detail="not found, and its project is still visible")

@@ -29,7 +29,7 @@ _LEVEL_BY_NAME = {"epic": 1, "initiative": 2, "theme": 2}
 _PROJECT_PAGES = 200
 
 
-async def discover(client: Client, connection: Connection) -> Reading:
+async def discover(client: Client, connection: Connection, before: Reading | None = None) -> Reading:
     """Read what later reads need: who we are first, for more tries with a bad token lock the account, then the rest.
 
     Raises AuthError where we are nobody, ConfigError where scope, estimate or fields name what is not there.
@@ -44,7 +44,7 @@ async def discover(client: Client, connection: Connection) -> Reading:
         projects(client, api),
         _scope_is_sound(client, connection, api),
     )
-    _known_projects(connection, roster)
+    lost = _lost_projects(connection, roster, before)
     scoped = {id for id, project in roster.items() if _in_scope(connection, project)}
     roles = await roles_of(client, connection, raw_fields, scoped)
     request_fields = requested(roles)
@@ -60,6 +60,7 @@ async def discover(client: Client, connection: Connection) -> Reading:
         "statuses": {str(status["id"]): _status(status) for status in rows(raw_statuses) if "id" in status},
         "projects": {id: str(project.get("key")) for id, project in roster.items()},
         "visible_projects": sorted(str(project.get("key")) for project in roster.values()),
+        "lost_projects": lost,
         "epoch_ms": None,
         "read_ms": int(server_time(who).timestamp() * 1000),
     }
@@ -150,17 +151,37 @@ def _in_scope(connection: Connection, project: Mapping[str, Any]) -> bool:
     return not wanted or any(str(project.get(name, "")).lower() in wanted for name in ("key", "name", "id"))
 
 
-def _known_projects(connection: Connection, roster: Mapping[str, Mapping[str, Any]]) -> None:
+def _lost_projects(
+    connection: Connection, roster: Mapping[str, Mapping[str, Any]], before: Reading | None
+) -> list[Json]:
+    """Return the projects in scope that we used to see and do not see any more, unless that is all of them.
+
+    Raises ConfigError for a project that we never saw.
+    """
     visible = {str(project.get(name, "")).lower() for project in roster.values() for name in ("key", "name", "id")}
-    keys = [str(project.get("key")) for project in roster.values()]
-    for wanted in queries.project_keys(connection):
-        if wanted.lower() not in visible:
-            near = difflib.get_close_matches(wanted.upper(), keys, n=1, cutoff=0.5)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise ConfigError(
-                f"{connection.name}: project '{wanted}' of `scope.projects` does not exist, or our account may not "
-                f"browse it. Check the key, and the permission Browse Projects.{hint}"
-            )
+    wanted = list(queries.project_keys(connection))
+    missing = [name for name in wanted if name.lower() not in visible]
+    seen = {str(key).lower() for key in _seen_before(before)}
+    if missing and len(missing) < len(wanted) and all(name.lower() in seen for name in missing):
+        return list(missing)
+    if missing:
+        keys = [str(project.get("key")) for project in roster.values()]
+        near = difflib.get_close_matches(missing[0].upper(), keys, n=1, cutoff=0.5)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise ConfigError(
+            f"{connection.name}: project '{missing[0]}' of `scope.projects` does not exist, or our account may not "
+            f"browse it. Check the key, and the permission Browse Projects.{hint}"
+        )
+    return []
+
+
+def _seen_before(before: Reading | None) -> list[Json]:
+    """Return the keys of the projects that an earlier discovery saw, or knew as lost already."""
+    found: list[Json] = []
+    for name in ("visible_projects", "lost_projects"):
+        keys = before.facts.get(name) if before is not None else None
+        found += keys if isinstance(keys, list) else []
+    return found
 
 
 # --- small readings

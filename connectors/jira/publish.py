@@ -13,7 +13,7 @@ from urllib.parse import quote
 from connectors.base import Call, Json, Outlet, Reading
 from connectors.jira.shapes import load
 from domain.facts import StatusUpdate
-from domain.okr import Health
+from domain.okr import HEALTH_WORDS, Health
 from domain.workspace import PublishRow
 
 APPLICATION = "Keyrail"
@@ -21,18 +21,6 @@ APPLICATION = "Keyrail"
 
 LONGEST = 255
 """Characters of a title that Jira keeps."""
-
-HEALTH_WORDS: Mapping[Health, str] = {
-    Health.ON_TRACK: "On track",
-    Health.AT_RISK: "At risk",
-    Health.OFF_TRACK: "Off track",
-    Health.ACHIEVED: "Achieved",
-    Health.MISSED: "Missed",
-    Health.NOT_STARTED: "Not started",
-    Health.PAUSED: "Paused",
-    Health.CANCELED: "Canceled",
-    Health.UNKNOWN: "Unknown",
-}
 
 STATE_WORDS: Mapping[str, str] = {
     "no_scope": "Nothing in scope",

@@ -231,20 +231,21 @@ def test_there_and_back_again_is_seen_each_time(company):
     assert seen == ["In Progress", "To Do", "In Progress"]
 
 
-def test_a_project_that_is_lost_from_sight_is_told_and_takes_no_number_away(company):
+def test_a_project_that_is_lost_from_sight_is_inaccessible_and_counts_for_its_grace(company):
     company.site.project("MER").hidden = True
-    for command in (("census", "--repair"), ("backfill",)):
-        ended = company.run(*command, code=2)
-        assert "jira-demo: project 'MER' of `scope.projects` does not exist, or our account may not browse it" in (
-            ended.words
-        )
-        assert "Browse Projects" in ended.words
+    found = company.run("census", "--repair", "--json").doc["connections"][0]
+    assert (found["deleted"], found["moved"]) == (0, 0)
+    hidden = {key for key, one in company.items().items() if one["inaccessible"]}
+    assert found["inaccessible"] == len(hidden) > 50
+    assert all(key.startswith("MER-") for key in hidden)
     assert initiative(company, "I6")["size_total"] == 50
-    assert len(company.items()) == 470
+    warned = [one["message"] for one in company.run("check", "--json").doc["findings"]]
+    assert any("project 'MER' is no longer visible" in words for words in warned)
     next(project for project in company.site.projects.values() if project.key == "MER").hidden = False
     company.site.change(company.site.find("MER-20"), points=55)
-    read(company)
+    company.run("backfill")
     assert company.items()["MER-20"]["estimate"] == 55
+    assert not any(one["inaccessible"] for one in company.items().values())
 
 
 def test_a_pause_that_the_tracker_asks_for_slows_and_never_fails(company):

@@ -86,14 +86,15 @@ async def test_the_facts_of_groups_are_those_of_all_cut_to_them(store, tree):
     async with store.read() as tx:
         everything = await rollups.facts(tx, {"I1", "I2"}, bucketed=True)
         for groups in ([ONE], [TWO, ("jira", "21")], [LOOSE], [("jira", "/3"), ONE], [("jira", "nobody")]):
-            found = await rollups.facts_of(tx, groups)
+            found = await rollups.facts_of(tx, groups, {"I1", "I2"})
             wanted = [row for row in everything.rows if (row.connection, row.parent or f"/{row.bucket}") in groups]
             assert sorted(found.rows, key=repr) == sorted(wanted, key=repr)
-        found = await rollups.facts_of(tx, [("jira", "21")])
+        found = await rollups.facts_of(tx, [("jira", "21")], {"I1"})
         assert sorted(node.id for node in found.nodes) == ["2", "21", "9"]
-        loose = await rollups.facts_of(tx, [LOOSE])
+        loose = await rollups.facts_of(tx, [LOOSE], {"I1"})
         assert sorted(row.estimate or 0 for row in loose.rows) == [0, 1]
-        (epic,) = (await rollups.facts_of(tx, [("jira", "/1")])).nodes
+        assert (await rollups.facts_of(tx, [LOOSE], {"I2"})).rows == ()
+        (epic,) = (await rollups.facts_of(tx, [("jira", "/1")], {"I1"})).nodes
         assert (epic.id, epic.fact.links, epic.fact.bucket) == ("1", frozenset({"I1"}), "1")
 
 

@@ -275,6 +275,17 @@ async def test_rules_about_the_parent_see_it_whenever_it_comes(road, item, works
     assert (await road.links())["2"] == [("I1", "rule:above", None)]
 
 
+async def test_rules_about_the_parent_see_it_in_a_page_that_comes_again(road, item, workspace):
+    """The parent is named by key alone: the version that is stored knows which item that is."""
+    rule = MappingRule(name="late", when=Test(field="parent.category", op="in", value=("done",)), set={"phase": "late"})
+    road.use(workspace(rules=(parent_rule("labels", "okr"), rule)))
+    child = item("2", parent_key="PAY-1")
+    await road.take(item("1", labels=("okr",), category="done"), child)
+    await road.take(child)
+    assert (await road.links())["2"] == [("I1", "rule:above", None)]
+    assert (await road.items())["2"].dimensions == {"phase": "late"}
+
+
 async def test_rules_about_the_parent_follow_its_changes(road, item, workspace, clock):
     road.use(workspace(rules=(parent_rule("labels", "okr"),)))
     await road.take(item("1"), item("2", parent_id="1"))

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.okr import Contribution, Initiative, KeyResult, Objective, Timeframe, WorkSelector
-from domain.rules import All, CreateInitiative, MappingRule, Not, Policies, Test
+from domain.rules import All, CreateInitiative, ForecastPolicy, MappingRule, Not, Policies, Test
 from domain.work import Category, Level, WorkItem
 from domain.workspace import Connection, Workspace
 from storage.engine import create_store
@@ -89,7 +89,7 @@ WORKSPACE = Workspace(
         rule("moving", Test(field="parent.category", op="in", value=("done",)), None, set={"phase": ("late", "end")}),
         rule("rest", All(inner=(Test(field="team", op="in", value=("Pay",)), Not(inner=labels("x")))), "I2", also=True),
     ),
-    policies=Policies(parent_done_wins=True),
+    policies=Policies(parent_done_wins=True, forecast=ForecastPolicy(runs=20)),
 )
 
 FIELDS = st.fixed_dictionaries(

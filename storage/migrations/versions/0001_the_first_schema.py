@@ -126,7 +126,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("parent_id IS NULL AND parent_key IS NOT NULL"),
             postgresql_where=sa.text("parent_id IS NULL AND parent_key IS NOT NULL"),
         )
-        batch_op.create_index("ix_items_parent", ["connection", "parent_id", "id"], unique=False)
+        batch_op.create_index("ix_items_parent", ["connection", "parent_id"], unique=False)
         batch_op.create_index("ix_items_scope", ["scope", "connection", "parent_id"], unique=False)
 
     op.create_table(

@@ -5,6 +5,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from connectors.base import Reading
 from connectors.jira import CONNECTOR
 from domain.errors import AuthError, ConfigError, RejectedError
 
@@ -46,6 +47,7 @@ async def test_a_reading_of_cloud(jira, discover, connection):
         "statuses": {"3": ["In Review", "in_progress"]},
         "projects": {"1": "PAY", "2": "CORE"},
         "visible_projects": ["CORE", "PAY"],
+        "lost_projects": [],
         "epoch_ms": None,
         "read_ms": 1795168800000,
     }
@@ -227,3 +229,12 @@ async def test_little_head_room_is_a_warning(jira, opened, connection, reading):
         found = {finding.subject: finding for finding in await CONNECTOR.probe(client, connection, reading)}
     assert found["rate limit"].level == "warning"
     assert "9 of 100" in found["rate limit"].message
+
+
+async def test_a_project_that_was_seen_before_is_lost_not_unknown(connection, jira, opened):
+    both = replace(connection, scope={"projects": ["CORE", "GONE"]})
+    before = Reading(facts={"visible_projects": ["CORE", "GONE"]}, account="a", digest="d")
+    async with opened(both, jira) as client:
+        assert (await CONNECTOR.discover(client, both, before)).facts["lost_projects"] == ["GONE"]
+        with pytest.raises(ConfigError, match="GONE"):
+            await CONNECTOR.discover(client, both, None)

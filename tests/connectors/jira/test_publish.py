@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from connectors.base import Call, Reading
-from connectors.jira.publish import HEALTH_WORDS, OUTLETS
+from connectors.jira.publish import OUTLETS
 from domain.errors import PayloadError
 from domain.facts import StatusUpdate
-from domain.okr import Health
+from domain.okr import HEALTH_WORDS, Health
 from domain.workspace import PublishRow
 
 SAMPLES = Path(__file__).parent / "samples"
