@@ -34,11 +34,14 @@ FORECASTS = "forecasts"
 async def refresh(tx: Transaction, context: Context, done: Ingested) -> set[str]:
     """Bring links and rollups up to date with what moved; return the subjects that were computed."""
     found = await find_parents(tx, context)
+    # Where items are mirrored all links are made anew, and scopes that nobody has any more are forgotten on the way.
+    known = await links.load_scopes(tx) if context.workspace.mirrors else None
     relinked = await relink(tx, context.mapper, done.moved | found.moved)
     moved = done.moved | found.moved | set(relinked)
     dirty = done.initiatives | found.initiatives | await links.initiatives_near(tx, moved)
-    for lost in (await links.load_scopes(tx, set(relinked.values()))).values():
-        dirty |= {link.initiative for link in lost}
+    if known is None:
+        known = await links.load_scopes(tx, set(relinked.values()))
+    dirty |= {link.initiative for number in set(relinked.values()) for link in known.get(number, ())}
     if not dirty <= set(context.workspace.initiatives):
         await remember_subjects(tx, context.workspace, all_initiatives(context.workspace, await created(tx)))
     groups = moved | {parts.bucket_of(ref) for ref in done.loose | found.loose} | await parts.groups_near(tx, moved)
