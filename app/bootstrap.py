@@ -137,12 +137,15 @@ async def read_settings(
 
 
 def in_sight(connection: Connection, reading: Reading) -> Connection:
-    """Return the connection without the projects that it lost from sight: naming them would fail every search."""
-    lost = reading.facts.get("lost_projects")
-    projects = connection.scope.get("projects")
-    if not isinstance(lost, list) or not lost or not isinstance(projects, list | tuple):
+    """Return the connection without what it lost from sight: naming it would fail every search."""
+    lost = reading.lost
+    if not lost:
         return connection
-    return replace(connection, scope={**connection.scope, "projects": [name for name in projects if name not in lost]})
+    seen = {
+        key: [name for name in names if name not in lost.get(key, ())] if isinstance(names, list | tuple) else names
+        for key, names in connection.scope.items()
+    }
+    return replace(connection, scope=seen)
 
 
 async def kept_reading(context: Context, connection: Connection) -> Reading:

@@ -26,7 +26,7 @@ class Call:
     """One request, relative to the connection's base address.
 
     `idempotent` says that sending it twice leaves what sending it once leaves; only such calls are
-    repeated after an unclear outcome. `json` None means no body.
+    repeated after an unclear outcome, up to `attempts` times in all. `json` None means no body.
     """
 
     method: str
@@ -34,6 +34,7 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     json: Json = None
     idempotent: bool = True
+    attempts: int = 4
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -54,11 +55,21 @@ class Reading:
     `facts` is the connector's own (field ids, issue types, statuses, time zone, deployment). `account` is
     the vendor's id of our own account. `digest` covers the settings that decide what is requested: when
     it differs from the stored one the connection is read from the start.
+
+    Facts that the road reads too: ``statuses`` (id or name -> category, or [name, category]), ``read_ms`` (the
+    vendor's clock, epoch milliseconds) and ``lost`` (key of `scope` -> names there that were visible once).
     """
 
     facts: Mapping[str, Json]
     account: str
     digest: str
+
+    @property
+    def lost(self) -> dict[str, list[str]]:
+        """Names in the connection's scope, by key, that were visible once and are not any more."""
+        lost = self.facts.get("lost")
+        found = lost.items() if isinstance(lost, dict) else ()
+        return {str(key): [str(name) for name in names] for key, names in found if isinstance(names, list) and names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +77,8 @@ class Page:
     """One page as received. `kind` tells `parse` how to read it: ``items``, ``history``, ``webhook``.
 
     `items` counts what is in it; `missing` are ids that were asked for and not answered. `cursor`, if
-    set, is where the stream goes on once this page is stored (for `changes`: the new watermark). `payload`
+    set, is where the stream goes on once this page is stored (for `changes`: the new watermark, a mapping with
+    ``updated_ms`` in epoch milliseconds and what else the connector wants back). `payload`
     is the body as JSON says it, where the connector had to look inside, so that nobody decodes it twice.
     """
 
@@ -159,23 +171,45 @@ class Connector:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where one update goes: the row of `publish`, the vendor's id of the item, our natural key, and the connection.
+
+    `id` is the vendor's id of our own entry there, where the vendor gives it one and it is known.
+    """
+
+    row: PublishRow
+    address: str
+    key: str
+    reading: Reading
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class There:
+    """What a place says now, comparable with `Outlet.content`, and the vendor's id of the entry that says it."""
+
+    content: Mapping[str, Json]
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outlet:
     """A place a status update can be published to.
 
     `guarantee` is ``keyed`` (at least once, one visible result), ``read_back`` (found again by our marker
-    before anything is created) or ``blind`` (at most once). `content` gives what the place shall say,
-    `render(content, row, address, key, reading)` the call that makes it say so, `read` the call that tells
-    what it says now, and `current` what of that answer is comparable with `content` (None: nothing there).
-    All pure. `address` is the vendor's id of the item, `key` our natural key.
+    before anything is created) or ``blind`` (at most once). `content` gives what the place shall say, `read` the
+    call that tells what it says now, `current` what that answer holds: an entry of ours, nothing, or the call to
+    read on with. `render` is the call that makes it say a content: it changes the entry `spot.id`, or makes one.
+    All pure.
     """
 
     kind: str
     guarantee: str
     content: Callable[[StatusUpdate, PublishRow], Mapping[str, Json]]
-    render: Callable[[Mapping[str, Json], PublishRow, str, str, Reading], Call]
-    read: Callable[[PublishRow, str, str, Reading], Call]
-    current: Callable[[bytes, str], Mapping[str, Json] | None]
-    remove: Callable[[PublishRow, str, str, Reading], Call]
+    read: Callable[[Spot], Call]
+    current: Callable[[bytes, Spot], There | Call | None]
+    render: Callable[[Mapping[str, Json], Spot], Call]
+    remove: Callable[[Spot], Call]
 
 
 __all__ = [
@@ -190,6 +224,8 @@ __all__ = [
     "Parsed",
     "Reading",
     "Resume",
+    "Spot",
+    "There",
     "Transition",
     "WorkItem",
 ]

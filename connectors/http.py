@@ -36,7 +36,6 @@ from domain.errors import (
 from domain.workspace import Connection, Secret
 
 MAX_BODY = 64 * 1024 * 1024
-ATTEMPTS = 4
 PATIENCE = timedelta(hours=6)
 WORTH_WAITING, WORTH_TELLING = 0.001, 2.0
 """seconds; shorter waits are not made, or made and not told"""
@@ -89,13 +88,15 @@ class Dialect:
     """What differs between vendors at the level of HTTP.
 
     `rates` are calls a second and endpoint, by method. `denied` finds a refusal of our credentials in any
-    answer, whatever its status: a text for people or None.
+    answer, whatever its status: a text for people or None. `failed` finds an error in the body of an answer that
+    has the status of a success, given the connection's name, as GraphQL has them.
     """
 
     vendor: str
     read_limits: ratelimit.Reader
     denied: Callable[[int, Mapping[str, str]], str | None]
     rates: Mapping[str, float]
+    failed: Callable[[str, Call, Answer], KeyrailError | None] = lambda name, call, answer: None
     headers: Mapping[str, str] = field(default_factory=dict)
     concurrency: int = 12
 
@@ -137,7 +138,6 @@ class Client:
         self._retrying = AsyncRetrying(
             retry=retry_if_exception_type(_UnansweredError),
             wait=_wait,
-            stop=stop_after_attempt(ATTEMPTS),
             sleep=sleep,
             reraise=True,
         )
@@ -170,9 +170,10 @@ class Client:
         if not call.idempotent:
             return await self._admitted(call, as_json)
         try:
-            return await self._retrying.copy()(self._admitted, call, as_json)
+            return await self._retrying.copy(stop=stop_after_attempt(call.attempts))(self._admitted, call, as_json)
         except _UnansweredError as error:
-            raise VendorUnavailableError(f"{error} Gave up after {ATTEMPTS} attempts.") from error
+            tried = f" Gave up after {call.attempts} attempts." if call.attempts > 1 else ""
+            raise VendorUnavailableError(f"{error}{tried}") from error
 
     async def _admitted(self, call: Call, as_json: bool) -> tuple[Answer, Json]:
         """Wait for our turn, exchange, obey what limits the answer states; 429 slows and never fails."""
@@ -192,7 +193,7 @@ class Client:
                     headers={**proof, **call.headers},
                     body=body,
                 )
-            signal = self._dialect.read_limits(answer.status, answer.headers, self._now())
+            signal = self._dialect.read_limits(answer, self._now())
             if signal is not ratelimit.QUIET or refusals:
                 refusals += signal.limited
                 wait = ratelimit.backoff(refusals, random.uniform(0.7, 1.3))
@@ -298,7 +299,7 @@ class Client:
         if denied:
             return AuthError(f"{self.name}: {denied} Check {self.access.source}.{words}")
         if status < 300 or status == 303:
-            return None
+            return self._dialect.failed(self.name, call, answer)
         match status:
             case 401:
                 return AuthError(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from connectors.base import Answer
+
 ALL, ENDPOINT, WRITES = "all", "endpoint", "writes"
 
 
@@ -20,7 +22,9 @@ class Signal:
 
     `limited`: this call was refused for its rate. `scope` says who has to slow down: ``all`` calls, the
     ``endpoint``, or ``writes``. `until` is when the vendor lets us call again, None where it does not
-    say. `limit`, `remaining` and `reset` are of the account's window; `refill` is in calls a second.
+    say. `limit`, `remaining` and `reset` are of the account's window, `refill` is what flows back in a second;
+    `pool` names the window where a vendor has several, each for its own endpoints, and `cost` is what this call
+    took of it, in the window's unit.
     """
 
     limited: bool = False
@@ -32,11 +36,13 @@ class Signal:
     remaining: float | None = None
     reset: datetime | None = None
     refill: float | None = None
+    pool: str = ""
+    cost: float = 1.0
 
 
 QUIET = Signal()
-Reader = Callable[[int, Mapping[str, str], datetime], Signal]
-"""(status, lower-case headers, now) -> what they say"""
+Reader = Callable[[Answer, datetime], Signal]
+"""(any answer, now) -> what it says about limits"""
 
 
 def number(text: str | None) -> float | None:
@@ -86,14 +92,15 @@ _JIRA_REASONS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def jira(status: int, headers: Mapping[str, str], now: datetime) -> Signal:
+def jira(answer: Answer, now: datetime) -> Signal:
     """Read Jira's headers: Cloud's three limits told apart by `RateLimit-Reason`, Data Center's token bucket.
 
     Source: https://developer.atlassian.com/cloud/jira/platform/rate-limiting/ and, for Data Center,
     https://confluence.atlassian.com/doc/_ratelimiting_httpheaders-992678779.html. `Beta-RateLimit*`
     headers carry wrong values and are not read.
     """
-    limited = status == 429
+    headers = answer.headers
+    limited = answer.status == 429
     if not limited and "x-ratelimit-limit" not in headers and "x-ratelimit-nearlimit" not in headers:
         return QUIET
     scope, words, until = ALL, "", None
@@ -138,8 +145,7 @@ class Gate:
         self._rates: dict[str, float] = {}
         self._next: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
-        self._window: datetime | None = None
-        self._used = 0
+        self._windows: dict[str, tuple[datetime, float]] = {}
 
     def reserve(self, endpoint: str, now: float, *, write: bool = False) -> float:
         """Return when a call to `endpoint` ("METHOD path") may leave, and count it as sent."""
@@ -147,7 +153,6 @@ class Gate:
         start = max(now, self.blocked(endpoint, write=write))
         due = max(self._next.get(endpoint, 0.0), start)
         self._next[endpoint] = due + 1.0 / rate
-        self._used += 1
         burst = self._ceiling(endpoint) / rate if rate == self._ceiling(endpoint) else 0.0
         return max(start, due - burst)
 
@@ -177,12 +182,14 @@ class Gate:
         limit, remaining = signal.limit or 0.0, signal.remaining or 0.0
         if signal.refill:
             if remaining < limit * (1.0 - self.budget):
-                self._rates[endpoint] = max(0.1, signal.refill * self.budget)
+                self._rates[endpoint] = max(0.01, signal.refill * self.budget / signal.cost)
         elif signal.reset and signal.reset > now:
-            if signal.reset != self._window:
-                self._window, self._used = signal.reset, 1
-            if self._used >= limit * self.budget:
-                self._pauses[ALL] = max(self._pauses.get(ALL, 0.0), signal.reset.timestamp())
+            reset, used = self._windows.get(signal.pool, (signal.reset, 0.0))
+            used = signal.cost + (used if reset == signal.reset else 0.0)
+            self._windows[signal.pool] = signal.reset, used
+            if used >= limit * self.budget:
+                pause = endpoint if signal.pool else ALL
+                self._pauses[pause] = max(self._pauses.get(pause, 0.0), signal.reset.timestamp())
 
     def _ceiling(self, endpoint: str) -> float:
         return self._ceilings.get(endpoint.partition(" ")[0], 10.0)

@@ -133,9 +133,9 @@ async def settle_gone(context: Context, known: store.Stored, state: Verdict, don
     now = context.now()
     async with context.store.write() as tx:
         if state is Verdict.DELETED:
-            await bury(tx, known, done, read_at=now, deleted_at=now)
+            await bury(tx, context, known, done, read_at=now, deleted_at=now)
         else:
-            await bury(tx, known, done, read_at=now, inaccessible_on=context.today)
+            await bury(tx, context, known, done, read_at=now, inaccessible_on=context.today)
 
 
 def summary(context: Context, found: Census) -> dict[str, object]:

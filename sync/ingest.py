@@ -183,7 +183,7 @@ async def write(tx: Transaction, context: Context, connection: str, parsed: Pars
     await upsert(tx, context, upserts.values(), known, parsed.raw, read_at, done)
     for id_ in sorted(gone & set(known)):
         if not known[id_].item.deleted and known[id_].read_at <= read_at:
-            await bury(tx, known[id_], done, read_at=read_at, deleted_at=read_at)
+            await bury(tx, context, known[id_], done, read_at=read_at, deleted_at=read_at)
     await store.add_transitions(tx, parsed.transitions)
     done.past = {entry.item_id for entry in parsed.transitions}
     done.refetch = {change.ref.id for change in parsed.changes if isinstance(change, Refetch)}
@@ -248,6 +248,7 @@ async def moved(tx: Transaction, refs: Sequence[Ref], done: Ingested) -> None:
 
 async def bury(
     tx: Transaction,
+    context: Context,
     found: Stored,
     done: Ingested,
     *,
@@ -262,6 +263,8 @@ async def bury(
     await store.mark(tx, found, read_at=read_at, deleted_at=deleted_at, inaccessible_on=inaccessible_on)
     if deleted_at is not None:
         done.initiatives |= await link_store.save_created(tx, [], [ref])
+        if context.mapper.uses_parent:
+            done.add(await remap_refs(tx, context, await link_store.children(tx, [ref])))
 
 
 async def parents_of(tx: Transaction, batch: Sequence[WorkItem]) -> dict[Ref, WorkItem]:

@@ -22,7 +22,11 @@ async def probe(context: Context, sources: Mapping[str, Live], errors: Mapping[s
             findings.append(finding(name, "error", "connection", str(errors[name])))
             continue
         source = sources[name]
-        findings += [finding(name, "warning", "scope", lost_words(key)) for key in lost_projects(source)]
+        findings += [
+            finding(name, "warning", "scope", lost_words(key))
+            for names in source.reading.lost.values()
+            for key in names
+        ]
         try:
             for one in await source.connector.probe(source.client, source.connection, source.reading):
                 findings.append(finding(name, one.level, one.subject, one.message))
@@ -31,17 +35,11 @@ async def probe(context: Context, sources: Mapping[str, Live], errors: Mapping[s
     return findings + await targets(context)
 
 
-def lost_projects(source: Live) -> list[str]:
-    """Return the projects in scope that were visible once and are not any more."""
-    lost = source.reading.facts.get("lost_projects")
-    return [str(key) for key in lost] if isinstance(lost, list) else []
-
-
-def lost_words(project: str) -> str:
-    """Say what it means that a project is gone from sight."""
+def lost_words(name: str) -> str:
+    """Say what it means that a part of the scope is gone from sight."""
     return (
-        f"project '{project}' is no longer visible to our account. Its items count for the grace period and then leave;"
-        " give back Browse Projects, or take it out of the scope"
+        f"'{name}' is no longer visible to our account. Its items count for the grace period and then leave;"
+        " give the account access again, or take it out of the scope"
     )
 
 

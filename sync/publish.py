@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import orjson
 
-from connectors.base import Outlet
+from connectors.base import Call, Outlet, Spot, There
 from connectors.registry import CONNECTORS
-from domain.errors import AuthError, KeyrailError, NotFoundError, PermanentError, TransientError, UsageError
+from domain.errors import (
+    AuthError,
+    KeyrailError,
+    NotFoundError,
+    PermanentError,
+    RejectedError,
+    TransientError,
+    UsageError,
+)
 from domain.facts import StatusUpdate
 from domain.okr import Health
 from domain.workspace import PublishRow
@@ -24,6 +32,9 @@ from storage.outbox import Due, Place, Published
 from sync.answers import Doc, report
 from sync.context import Context, Live
 from sync.mapping import subject_matches
+
+MAX_READS = 50
+"""pages of entries that are looked through for ours"""
 
 KINDS = {"initiatives": "initiative", "key_results": "key_result", "objectives": "objective"}
 
@@ -264,6 +275,12 @@ def content_of(kept: Mapping[str, object]) -> dict[str, object]:
     return dict(content) if isinstance(content, Mapping) else {}
 
 
+def entry_of(kept: Mapping[str, object]) -> str | None:
+    """Return the vendor's id of our entry out of what the ledger keeps."""
+    entry = kept.get("entry")
+    return entry if isinstance(entry, str) else None
+
+
 def natural_key(context: Context, place: Place) -> str:
     """Return the key that a vendor knows our entry by."""
     return f"keyrail:{context.workspace.name}:{place.target}:{place.kind}:{place.subject}"
@@ -370,11 +387,19 @@ async def send_one(
 
     Returns the tracker's error, which `done` holds too.
     """
-    key = natural_key(context, due.place)
     document = write.document()
     content = content_of(due.content)
+    spot = Spot(
+        row=row,
+        address=due.place.address,
+        key=natural_key(context, due.place),
+        reading=source.reading,
+        id=entry_of(told.content) if told is not None else None,
+    )
     try:
-        now_there = await current(source, outlet, row, due.place.address, key)
+        there = await current(source, outlet, spot)
+        now_there = there.content if there is not None else None
+        spot = replace(spot, id=there.id if there is not None else None)
         touched = told is not None and told.fingerprint != "released" and now_there != content_of(told.content)
         if touched and (now_there != content or due.action == "delete"):
             async with context.store.write() as tx:
@@ -383,11 +408,11 @@ async def send_one(
             return None
         if due.action == "delete":
             if now_there is not None:
-                await source.client.send(outlet.remove(row, due.place.address, key, source.reading))
+                await source.client.send(outlet.remove(spot))
         elif now_there != content:
-            await source.client.send(outlet.render(content, row, due.place.address, key, source.reading))
+            await source.client.send(outlet.render(content, spot))
         async with context.store.write() as tx:
-            await outbox.remember(tx, due, context.now())
+            await outbox.remember(tx, replace(due, content={**due.content, "entry": spot.id}), context.now())
         done.sent.append(document)
     except KeyrailError as error:
         async with context.store.write() as tx:
@@ -399,10 +424,16 @@ async def send_one(
     return None
 
 
-async def current(source: Live, outlet: Outlet, row: PublishRow, address: str, key: str) -> Mapping[str, object] | None:
-    """Return what a place says now, None where it says nothing of ours."""
-    try:
-        answer = await source.client.send(outlet.read(row, address, key, source.reading))
-    except NotFoundError:
-        return None
-    return outlet.current(answer.body, key)
+async def current(source: Live, outlet: Outlet, spot: Spot) -> There | None:
+    """Return what a place says now, None where it says nothing of ours; pages are read until ours is found."""
+    call = outlet.read(spot)
+    for _ in range(MAX_READS):
+        try:
+            answer = await source.client.send(call)
+        except NotFoundError:
+            return None
+        found = outlet.current(answer.body, spot)
+        if not isinstance(found, Call):
+            return found
+        call = found
+    raise RejectedError(f"{source.name}: our entry on {spot.address} was not found among {MAX_READS} pages of others.")

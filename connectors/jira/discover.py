@@ -60,7 +60,7 @@ async def discover(client: Client, connection: Connection, before: Reading | Non
         "statuses": {str(status["id"]): _status(status) for status in rows(raw_statuses) if "id" in status},
         "projects": {id: str(project.get("key")) for id, project in roster.items()},
         "visible_projects": sorted(str(project.get("key")) for project in roster.values()),
-        "lost_projects": lost,
+        "lost": {"projects": lost},
         "epoch_ms": None,
         "read_ms": int(server_time(who).timestamp() * 1000),
     }
@@ -177,11 +177,10 @@ def _lost_projects(
 
 def _seen_before(before: Reading | None) -> list[Json]:
     """Return the keys of the projects that an earlier discovery saw, or knew as lost already."""
-    found: list[Json] = []
-    for name in ("visible_projects", "lost_projects"):
-        keys = before.facts.get(name) if before is not None else None
-        found += keys if isinstance(keys, list) else []
-    return found
+    if before is None:
+        return []
+    visible = before.facts.get("visible_projects")
+    return [*(visible if isinstance(visible, list) else []), *before.lost.get("projects", [])]
 
 
 # --- small readings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
-from connectors.base import Reading
+from connectors.base import Reading, Spot
 from connectors.jira.publish import OUTLETS
 from domain.facts import StatusUpdate
 from domain.okr import Health
@@ -24,6 +24,7 @@ KEY = "keyrail:acme:jira-badge:key_result:KR1"
 ROW = PublishRow(id="jira-badge", outlet="jira.remote_link", connection="jira-main")
 CLOUD = Reading(facts={"api": "/rest/api/3"}, account="a", digest="d")
 LINK = OUTLETS["remote_link"]
+SPOT = Spot(row=ROW, address="10000", key=KEY, reading=CLOUD)
 
 
 def plain(node: Any) -> Any:
@@ -67,7 +68,7 @@ def update(health: Health, progress: float | None, url: str | None) -> StatusUpd
 @pytest.mark.parametrize("health", list(Health))
 @pytest.mark.parametrize(("progress", "url"), [(0.62, "https://keyrail.acme.example/k/KR1"), (None, None)])
 def test_the_body_of_a_remote_link_is_as_described(described, health, progress, url):
-    call = LINK.render(LINK.content(update(health, progress, url), ROW), ROW, "10000", KEY, CLOUD)
+    call = LINK.render(LINK.content(update(health, progress, url), ROW), SPOT)
     body = operation(described, call.method)["requestBody"]["content"]["application/json"]["schema"]
     document = plain(described)
     errors = list(Draft4Validator({**plain(body), "components": document["components"]}).iter_errors(call.json))
@@ -83,14 +84,14 @@ def test_a_misspelt_key_would_be_found(described):
     check = Draft4Validator(
         {"$ref": "#/components/schemas/RemoteIssueLinkRequest", "components": document["components"]}
     )
-    body = LINK.render(LINK.content(update(Health.ON_TRACK, 0.5, None), ROW), ROW, "10000", KEY, CLOUD).json
+    body = LINK.render(LINK.content(update(Health.ON_TRACK, 0.5, None), ROW), SPOT).json
     assert check.is_valid(body)
     assert not check.is_valid({**body, "globalID": "x"})
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_reading_and_removing_use_the_parameters_that_are_described(described, method):
-    call = (LINK.read if method == "GET" else LINK.remove)(ROW, "10000", KEY, CLOUD)
+    call = (LINK.read if method == "GET" else LINK.remove)(SPOT)
     assert call.method == method
     assert call.path == "/rest/api/3/issue/10000/remotelink"
     in_query = {p["name"] for p in operation(described, method)["parameters"] if p["in"] == "query"}

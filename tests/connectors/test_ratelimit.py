@@ -4,12 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.ratelimit import ALL, ENDPOINT, QUIET, WRITES, Gate, Signal, backoff, instant, jira, retry_after
+from connectors import ratelimit
+from connectors.base import Answer
+from connectors.ratelimit import ALL, ENDPOINT, QUIET, WRITES, Gate, Signal, backoff, instant, retry_after
 
 NOW = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
 T = NOW.timestamp()
 HOUR = "2026-11-20T11:00:00Z"
 PLACE = "POST /rest/api/*/issue/bulkfetch"
+
+
+def jira(status, headers, now):
+    return ratelimit.jira(Answer(status=status, headers=headers, body=b"", sent_at=now), now)
 
 
 def gate(budget: float = 0.5) -> Gate:
@@ -143,6 +149,17 @@ def test_own_use_of_a_window_stops_at_the_budget():
         waits.append(g.reserve(PLACE, T) - T)
         g.learn(PLACE, answer, NOW)
     assert waits == [0, 0, 1800, 1800]
+
+
+def test_each_window_of_a_vendor_is_held_by_itself_and_by_what_calls_cost():
+    g = gate(budget=0.5)
+    answer = Signal(limit=10, remaining=9, reset=NOW + timedelta(minutes=30), pool="points", cost=3)
+    waits = []
+    for _ in range(3):
+        waits.append(g.reserve(PLACE, T) - T)
+        g.learn(PLACE, answer, NOW)
+    assert waits == [0, 0, 1800]
+    assert g.reserve("GET /rest/api/*/myself", T) == T
 
 
 def test_a_bucket_that_runs_low_is_drawn_at_the_budget_of_its_refill():

@@ -295,9 +295,10 @@ async def test_rules_about_the_parent_follow_its_changes(road, item, workspace, 
     assert (await road.links())["2"] == [("I1", "rule:above", None)]
     clock.forward(minutes=1)
     await road.take({"delete": "1"})
-    clock.forward(minutes=1)
-    await road.take(item("2", parent_id="1", updated_at=clock()))
     assert (await road.links())["2"] == []
+    clock.forward(minutes=1)
+    await road.take(item("1", labels=("okr",), updated_at=clock()))
+    assert (await road.links())["2"] == [("I1", "rule:above", None)]
 
 
 async def test_rules_about_the_parent_see_it_as_the_operator_does(road, item, workspace):

@@ -47,7 +47,7 @@ async def test_a_reading_of_cloud(jira, discover, connection):
         "statuses": {"3": ["In Review", "in_progress"]},
         "projects": {"1": "PAY", "2": "CORE"},
         "visible_projects": ["CORE", "PAY"],
-        "lost_projects": [],
+        "lost": {"projects": []},
         "epoch_ms": None,
         "read_ms": 1795168800000,
     }
@@ -235,6 +235,6 @@ async def test_a_project_that_was_seen_before_is_lost_not_unknown(connection, ji
     both = replace(connection, scope={"projects": ["CORE", "GONE"]})
     before = Reading(facts={"visible_projects": ["CORE", "GONE"]}, account="a", digest="d")
     async with opened(both, jira) as client:
-        assert (await CONNECTOR.discover(client, both, before)).facts["lost_projects"] == ["GONE"]
+        assert (await CONNECTOR.discover(client, both, before)).lost == {"projects": ["GONE"]}
         with pytest.raises(ConfigError, match="GONE"):
             await CONNECTOR.discover(client, both, None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.base import Call, Reading
+from connectors.base import Call, Reading, Spot
 from connectors.jira.publish import OUTLETS
 from domain.errors import PayloadError
 from domain.facts import StatusUpdate
@@ -18,6 +18,7 @@ LINK = OUTLETS["remote_link"]
 KEY = "keyrail:acme:jira-badge:initiative:I1"
 ROW = PublishRow(id="jira-badge", outlet="jira.remote_link", connection="jira-main")
 CLOUD = Reading(facts={"api": "/rest/api/3"}, account="a", digest="d")
+SPOT = Spot(row=ROW, address="20012", key=KEY, reading=CLOUD)
 UPDATE = StatusUpdate(
     workspace="acme",
     kind="initiative",
@@ -32,7 +33,7 @@ UPDATE = StatusUpdate(
 
 
 def test_a_link_says_progress_and_health_and_sends_every_field():
-    assert LINK.render(LINK.content(UPDATE, ROW), ROW, "20012", KEY, CLOUD) == Call(
+    assert LINK.render(LINK.content(UPDATE, ROW), SPOT) == Call(
         method="POST",
         path="/rest/api/3/issue/20012/remotelink",
         idempotent=True,
@@ -57,29 +58,32 @@ def test_a_link_says_progress_and_health_and_sends_every_field():
 def test_the_link_is_read_and_removed_by_its_key():
     params = {"globalId": KEY}
     path = "/rest/api/3/issue/20012/remotelink"
-    assert LINK.read(ROW, "20012", KEY, CLOUD) == Call(method="GET", path=path, params=params)
-    assert LINK.remove(ROW, "20012", KEY, CLOUD) == Call(method="DELETE", path=path, params=params)
+    assert LINK.read(SPOT) == Call(method="GET", path=path, params=params)
+    assert LINK.remove(SPOT) == Call(method="DELETE", path=path, params=params)
 
 
 def test_data_center_has_version_two_of_the_paths():
     server = Reading(facts={"deployment": "datacenter"}, account="a", digest="d")
     told = Reading(facts={"api": "/rest/api/2"}, account="a", digest="d")
-    assert LINK.read(ROW, "7", KEY, server).path == "/rest/api/2/issue/7/remotelink"
-    assert LINK.render(LINK.content(UPDATE, ROW), ROW, "7", KEY, told).path == "/rest/api/2/issue/7/remotelink"
+    assert LINK.read(replace(SPOT, address="7", reading=server)).path == "/rest/api/2/issue/7/remotelink"
+    assert (
+        LINK.render(LINK.content(UPDATE, ROW), replace(SPOT, address="7", reading=told)).path
+        == "/rest/api/2/issue/7/remotelink"
+    )
 
 
 def test_an_address_cannot_leave_its_place_in_the_path():
-    assert LINK.read(ROW, "../7?x", KEY, CLOUD).path == "/rest/api/3/issue/..%2F7%3Fx/remotelink"
+    assert LINK.read(replace(SPOT, address="../7?x")).path == "/rest/api/3/issue/..%2F7%3Fx/remotelink"
 
 
 def test_what_jira_says_after_our_write_is_what_we_would_say():
-    sent = LINK.render(LINK.content(UPDATE, ROW), ROW, "20012", KEY, CLOUD).json
-    assert LINK.current(json.dumps({"id": 1, "self": "x", **sent}).encode(), KEY) == LINK.content(UPDATE, ROW)
-    assert LINK.current((SAMPLES / "remotelink__one.json").read_bytes(), KEY) == LINK.content(UPDATE, ROW)
+    sent = LINK.render(LINK.content(UPDATE, ROW), SPOT).json
+    assert LINK.current(json.dumps({"id": 1, "self": "x", **sent}).encode(), SPOT).content == LINK.content(UPDATE, ROW)
+    assert LINK.current((SAMPLES / "remotelink__one.json").read_bytes(), SPOT).content == LINK.content(UPDATE, ROW)
 
 
 def test_a_link_that_a_person_changed_differs():
-    found = LINK.current((SAMPLES / "remotelink__overridden.json").read_bytes(), KEY)
+    found = LINK.current((SAMPLES / "remotelink__overridden.json").read_bytes(), SPOT).content
     assert found == {
         "title": "paused by Maria", "summary": "", "url": "https://keyrail.acme.example/initiatives/I1",
         "resolved": False, "status": None,
@@ -88,12 +92,12 @@ def test_a_link_that_a_person_changed_differs():
 
 def test_another_link_or_none_is_not_ours():
     one = (SAMPLES / "remotelink__one.json").read_bytes()
-    assert LINK.current(one, KEY + "2") is None
-    assert LINK.current(b"[" + one + b"]", KEY) == LINK.content(UPDATE, ROW)
-    assert LINK.current(b"[]", KEY) is None
-    assert LINK.current(b"", KEY) is None
+    assert LINK.current(one, replace(SPOT, key=KEY + "2")) is None
+    assert LINK.current(b"[" + one + b"]", SPOT).content == LINK.content(UPDATE, ROW)
+    assert LINK.current(b"[]", SPOT) is None
+    assert LINK.current(b"", SPOT) is None
     with pytest.raises(PayloadError):
-        LINK.current(b"<html>", KEY)
+        LINK.current(b"<html>", SPOT)
 
 
 @pytest.mark.parametrize(
