@@ -162,7 +162,7 @@ class _Without(Visitor):
         name = getattr(getattr(node, "name", None), "value", None)
         if not node.kind.endswith("definition") or name is None:
             return None
-        above = [a.name.value for a in ancestors if isinstance(a, Node) and getattr(a, "name", None)]
+        above = [a.name.value for a in ancestors if hasattr(a, "name")]
         return REMOVE if ".".join([*above, name]) in self.gone else None
 
 
@@ -174,7 +174,7 @@ def _attach(schema: GraphQLSchema, place: str, resolver: Resolver) -> None:
     if isinstance(kind, GraphQLInterfaceType):
         types = list(schema.get_implementations(kind).objects)
 
-    def resolve(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+    def resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         return resolver(source, info.context, **arguments)
 
     for one in types:
@@ -183,12 +183,12 @@ def _attach(schema: GraphQLSchema, place: str, resolver: Resolver) -> None:
             field.resolve = resolve
 
 
-def _from_source(source: Any, info: GraphQLResolveInfo, **_: Any) -> Any:
+def _from_source(source: Any, info: GraphQLResolveInfo[Any], **_: Any) -> Any:
     name = info.field_name
     return source[name] if isinstance(source, dict) else getattr(source, name)
 
 
-def _type_of(value: Any, info: GraphQLResolveInfo, _kind: Any) -> str:
+def _type_of(value: Any, info: GraphQLResolveInfo[Any], _kind: Any) -> str:
     name: str = value["__typename"] if isinstance(value, dict) else value.typename
     return name
 
