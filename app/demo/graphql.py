@@ -5,6 +5,8 @@ No vendor and no state in here: what a field says comes from resolvers, how an e
 
 from __future__ import annotations
 
+import functools
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLResolveInfo,
+    GraphQLScalarType,
     GraphQLSchema,
     OperationDefinitionNode,
     Visitor,
@@ -85,14 +88,25 @@ class Engine:
     """A schema and its resolvers; documents are parsed and checked once by their text.
 
     `resolvers` are named ``Type.field``; a name of an interface stands for all types that have it. A field without
-    one is read from its source: the key of a mapping, or the attribute of that name. Objects behind an interface
-    or a union say their type by the key or attribute ``__typename`` (``typename`` of an object).
+    one is read from its source: the key of a mapping, or the attribute of that name in snake case. Objects behind an
+    interface or a union say their type by the key ``__typename`` or the attribute ``typename``. `scalars` write the
+    values of the schema's own scalars, by name.
     """
 
-    def __init__(self, schema: GraphQLSchema, resolvers: Mapping[str, Resolver], wording: Wording = plain_words):
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        resolvers: Mapping[str, Resolver],
+        wording: Wording = plain_words,
+        scalars: Mapping[str, Callable[[Any], Any]] | None = None,
+    ) -> None:
         self.schema = schema
         self._wording = wording
         self._kept: OrderedDict[str, Prepared] = OrderedDict()
+        for name, write in (scalars or {}).items():
+            scalar = schema.type_map.get(name)
+            if isinstance(scalar, GraphQLScalarType):
+                scalar.coerce_output_value = write
         for place, resolver in resolvers.items():
             _attach(schema, place, resolver)
 
@@ -185,7 +199,13 @@ def _attach(schema: GraphQLSchema, place: str, resolver: Resolver) -> None:
 
 def _from_source(source: Any, info: GraphQLResolveInfo[Any], **_: Any) -> Any:
     name = info.field_name
-    return source[name] if isinstance(source, dict) else getattr(source, name)
+    return source[name] if isinstance(source, dict) else getattr(source, snake(name))
+
+
+@functools.cache
+def snake(name: str) -> str:
+    """Write a name in snake case: ``updatedAt`` is ``updated_at``, ``projectV2`` is ``project_v2``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _type_of(value: Any, info: GraphQLResolveInfo[Any], _kind: Any) -> str:
@@ -202,4 +222,5 @@ __all__ = [
     "Wording",
     "plain_words",
     "schema_of",
+    "snake",
 ]

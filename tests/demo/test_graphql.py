@@ -1,6 +1,7 @@
 """Documents run against an SDL: what is answered, how refusals read, what is left out of a schema."""
 
 from dataclasses import dataclass
+from datetime import date
 
 import pytest
 from graphql import GraphQLObjectType
@@ -8,9 +9,10 @@ from graphql import GraphQLObjectType
 from app.demo.graphql import Engine, Refusal, plain_words, schema_of
 
 SDL = """
+scalar Day
 type Query { pet(name: String!): Pet pets: [Pet]! shelter: Shelter! }
 interface Pet { name: String! friend: Pet }
-type Dog implements Pet { name: String! friend: Pet barks: Boolean! }
+type Dog implements Pet { name: String! friend: Pet barks: Boolean! bornOn: Day! }
 type Cat implements Pet { name: String! friend: Pet }
 type Shelter { beds(size: Int, warm: Boolean): Int! city: String }
 """
@@ -20,6 +22,7 @@ type Shelter { beds(size: Int, warm: Boolean): Int! city: String }
 class Dog:
     name: str
     barks: bool = True
+    born_on: date = date(2026, 1, 2)
     typename = "Dog"
 
 
@@ -39,7 +42,7 @@ def engine():
         "Shelter.gone": lambda source, context: None,
         "Pet.friend": lambda source, context: context["tom"],
     }
-    return Engine(schema_of(SDL), resolvers)
+    return Engine(schema_of(SDL), resolvers, scalars={"Day": date.isoformat})
 
 
 CONTEXT = {"rex": Dog("Rex"), "tom": {"__typename": "Cat", "name": "Tom"}}
@@ -50,10 +53,10 @@ def run(engine, text, variables=None):
 
 
 def test_reads_objects_mappings_and_resolvers_of_interfaces(engine):
-    text = "query($n: String!) { pet(name: $n) { __typename name friend { __typename name } ... on Dog { barks } } }"
-    friend = {"__typename": "Cat", "name": "Tom"}
+    text = "query($n: String!) { pet(name: $n) { __typename name friend { name } ... on Dog { barks bornOn } } }"
+    friend = {"name": "Tom"}
     assert run(engine, text, {"n": "rex"}) == {
-        "data": {"pet": {"__typename": "Dog", "name": "Rex", "friend": friend, "barks": True}}
+        "data": {"pet": {"__typename": "Dog", "name": "Rex", "friend": friend, "barks": True, "bornOn": "2026-01-02"}}
     }
     assert run(engine, "{ shelter { city beds(size: 3, warm: true) } }") == {
         "data": {"shelter": {"city": "Kiel", "beds": 6}}
@@ -109,5 +112,5 @@ def test_a_schema_can_be_without_types_fields_and_arguments():
     assert "Cat" not in schema.type_map
     dog, shelter = schema.type_map["Dog"], schema.type_map["Shelter"]
     assert isinstance(dog, GraphQLObjectType)
-    assert set(dog.fields) == {"name", "friend"}
+    assert set(dog.fields) == {"name", "friend", "bornOn"}
     assert set(shelter.fields["beds"].args) == {"size"}
