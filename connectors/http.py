@@ -89,7 +89,8 @@ class Dialect:
 
     `rates` are calls a second and endpoint, by method. `denied` finds a refusal of our credentials in any
     answer, whatever its status: a text for people or None. `failed` finds an error in the body of an answer that
-    has the status of a success, given the connection's name, as GraphQL has them.
+    has the status of a success, or 400, given the connection's name, as GraphQL has them; VendorUnavailableError
+    is repeated like a 5xx.
     """
 
     vendor: str
@@ -298,8 +299,12 @@ class Client:
         words = self._quote(answer)
         if denied:
             return AuthError(f"{self.name}: {denied} Check {self.access.source}.{words}")
-        if status < 300 or status == 303:
-            return self._dialect.failed(self.name, call, answer)
+        if status < 300 or status in (303, 400):
+            failed = self._dialect.failed(self.name, call, answer)
+            if isinstance(failed, VendorUnavailableError):
+                return _UnansweredError(str(failed))
+            if failed is not None or status != 400:
+                return failed
         match status:
             case 401:
                 return AuthError(
