@@ -222,25 +222,6 @@ def rest_document(field: str, name: str) -> str:
 }}"""
 
 
-def every_document() -> dict[str, str]:
-    """Return all documents that are sent, by a name of each, as the contract tests walk them."""
-    plain = {
-        name: value
-        for name, value in globals().items()
-        if name.isupper() and isinstance(value, str) and value.startswith("query ")
-    }
-    labels = {f"LABELS_BY_ID {field}": text for field, text in LABELS_BY_ID.items()}
-    projects = {
-        f"PROJECTS {'by id' if by_id else 'of teams'}{' with links' if linked else ''}{' ' + ' '.join(fields) if fields else ''}":
-            projects_document(fields, initiatives=linked, by_id=by_id)
-        for by_id in (False, True)
-        for linked in (False, True)
-        for fields in ((), OPTIONAL["Project"])
-    }  # fmt: skip
-    rests = {f"REST {field} {name}": rest_document(field, name) for field, name in [*NESTED, ("issues", "history")]}
-    return plain | labels | projects | rests
-
-
 # --- calls
 
 
