@@ -91,5 +91,9 @@ class SignatureError(KeyrailError):
     """A webhook's signature is missing or wrong: 401, store nothing."""
 
 
+class StaleDeliveryError(KeyrailError):
+    """A webhook is genuine but was not sent just now: 200, drop the body, read again what it names."""
+
+
 class StorageError(KeyrailError):
     """The database cannot be used: full disk, newer schema, no permission."""

@@ -1,0 +1,134 @@
+"""What one page needs of the connection and of discovery, looked up once: the names behind ids, and who estimates.
+
+Pure; also what stands in for discovery where there was none. What a name means for an item is said in `parse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.base import Reading
+from connectors.linear.shapes import child, cycle_name, listed, reference, text_of
+from domain.workspace import Connection
+
+
+def defaults(connection: Connection) -> Reading:
+    """Return the reading that stands in for discovery: nothing is known but what a payload states itself."""
+    return Reading(facts={"guessed": True}, account="", digest="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one page needs of the connection and the discovery, looked up once.
+
+    `teams` are (key, name) and `states` (name, type) by id, `labels` the names of a label by id: its own, and
+    behind it ``group/name`` where it is in a group. `silent` are the ids of teams that do not estimate.
+    """
+
+    connection: str
+    estimates: bool
+    workspace: str | None
+    teams: Mapping[str, tuple[str | None, str | None]]
+    silent: frozenset[str]
+    states: Mapping[str, tuple[str | None, str | None]]
+    labels: Mapping[str, tuple[str, ...]]
+    cycles: Mapping[str, str]
+    milestones: Mapping[str, str]
+    projects: Mapping[str, str]
+    users: Mapping[str, str]
+
+    def team(self, node: Mapping[str, Any], field: str = "team") -> tuple[str | None, str | None, str | None]:
+        """Return (id, key, name) of the team that a node is in; what it does not state is looked up."""
+        team, id = child(node, field), reference(node, field)
+        key, name = self.teams.get(id or "", (None, None))
+        return id, text_of(team.get("key")) or key, text_of(team.get("name")) or name
+
+    def state(self, node: Mapping[str, Any], field: str = "state") -> tuple[str | None, str | None]:
+        """Return (name, type) of a state; the name is that of today where the node states the id alone."""
+        state = child(node, field)
+        name, type = self.states.get(reference(node, field) or "", (None, None))
+        return text_of(state.get("name")) or name, text_of(state.get("type")) or type
+
+    def cycle(self, node: Mapping[str, Any], field: str = "cycle") -> str | None:
+        """Return the name of a cycle as Linear shows it: its own, else ``Cycle 7``."""
+        return cycle_name(child(node, field)) or self.cycles.get(reference(node, field) or "")
+
+    def milestone(self, node: Mapping[str, Any]) -> str | None:
+        """Return the name of the project milestone of an issue."""
+        told = text_of(child(node, "projectMilestone").get("name"))
+        return told or self.milestones.get(reference(node, "projectMilestone") or "")
+
+    def project(self, node: Mapping[str, Any], field: str = "project") -> str | None:
+        """Return the name of the project of an issue."""
+        return text_of(child(node, field).get("name")) or self.projects.get(reference(node, field) or "")
+
+    def person(self, node: Mapping[str, Any], field: str) -> tuple[str, ...]:
+        """Return who a field names: the e-mail address, else the name that is shown, none where nobody is known."""
+        person = child(node, field)
+        told = text_of(person.get("email")) or text_of(person.get("displayName")) or text_of(person.get("name"))
+        found = told or self.users.get(reference(node, field) or "")
+        return (found,) if found else ()
+
+    def labels_of(self, node: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the names of a node's labels, once each: of those nested in it, and of the ids in `labelIds`."""
+        nested = listed(node.get("labels"))
+        stated = {id: label_names(label) for label in nested if (id := text_of(label.get("id")))}
+        names = [name for label in nested for name in label_names(label)]
+        ids = node.get("labelIds")
+        for id in ids if isinstance(ids, list) else ():
+            if isinstance(id, str) and id not in stated:
+                names.extend(self.labels.get(id, ()))
+        return tuple(dict.fromkeys(names))
+
+
+def plan_of(connection: Connection, reading: Reading) -> Plan:
+    """Return the plan of a page."""
+    facts = reading.facts
+    teams = _entries(facts.get("teams"))
+    return Plan(
+        connection=connection.name,
+        estimates=connection.estimate != "none",
+        workspace=text_of(facts.get("workspace")),
+        teams={id: (_field(team, "key"), _field(team, "name")) for id, team in teams.items()},
+        silent=frozenset(
+            [id for id, team in teams.items() if isinstance(team, dict) and team.get("estimates") is False]
+        ),
+        states={id: _state(entry) for id, entry in _entries(facts.get("statuses")).items()},
+        labels={id: names for id, entry in _entries(facts.get("labels")).items() if (names := label_names(entry))},
+        cycles=_names(facts.get("cycles")),
+        milestones=_names(facts.get("milestones")),
+        projects=_names(facts.get("projects")),
+        users=_names(facts.get("users")),
+    )
+
+
+def label_names(label: Any) -> tuple[str, ...]:
+    """Return the names of a label: its own, and ``group/name`` where it is in a group, as Linear writes it."""
+    name = text_of(label) or _field(label, "name")
+    if name is None:
+        return ()
+    group = label.get("parent") if isinstance(label, dict) else None
+    above = text_of(group) or _field(group, "name")
+    return (name, f"{above}/{name}") if above else (name,)
+
+
+def _entries(told: object) -> Mapping[str, Any]:
+    return told if isinstance(told, Mapping) else {}
+
+
+def _field(entry: Any, field: str) -> str | None:
+    return text_of(entry.get(field)) if isinstance(entry, Mapping) else None
+
+
+def _state(entry: Any) -> tuple[str | None, str | None]:
+    """Read ``[name, type]``, which the road reads too, or a type alone."""
+    if isinstance(entry, list | tuple) and len(entry) > 1:
+        return text_of(entry[0]), text_of(entry[-1])
+    return None, text_of(entry)
+
+
+def _names(told: object) -> dict[str, str]:
+    names = {id: text_of(entry) or _field(entry, "name") for id, entry in _entries(told).items()}
+    return {id: name for id, name in names.items() if name}
