@@ -13,8 +13,8 @@ from typing import Any
 from app.demo.graphql import Refusal
 
 Test = Callable[[Any], bool]
-ValueOf = Callable[[Any, str], Any]
-"""(row, field of a filter) -> what it is compared with: a value, a row, or a list of rows"""
+ValueOf = Callable[[str], Callable[[Any], Any]]
+"""field of a filter -> function of a row: what it is compared with, a value, a row, or a list of rows"""
 
 _DURATION = re.compile(r"(-)?P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
@@ -38,8 +38,8 @@ def _part(name: str, asked: Any, value_of: ValueOf, now: datetime) -> Test:
         parts = [test_of(one, value_of, now) for one in asked]
         together = all if name == "and" else any
         return lambda row: together(part(row) for part in parts)
-    inner = _against(asked, value_of, now)
-    return lambda row: inner(value_of(row, name))
+    inner, value = _against(asked, value_of, now), value_of(name)
+    return lambda row: inner(value(row))
 
 
 def _against(asked: Mapping[str, Any], value_of: ValueOf, now: datetime) -> Test:
@@ -53,6 +53,13 @@ def _against(asked: Mapping[str, Any], value_of: ValueOf, now: datetime) -> Test
     length = _against(rest["length"], value_of, now) if "length" in rest else None
     related = {key: value for key, value in rest.items() if key not in {*_COMPARE, "some", "every", "length"}}
     nested = test_of(related, value_of, now) if related else None
+    if len(tests) == 1 and rest.keys() == comparing.keys() and null is None and not _takes_none(rest):
+        (only,) = tests
+        return lambda value: value is not None and only(value)
+    if nested is not None and rest == related and null is None and some is None:
+        return lambda value: (
+            any(nested(one) for one in value) if isinstance(value, list) else value is not None and nested(value)
+        )
 
     def passes(value: Any) -> bool:
         if null is not None and (value is None) != null:
@@ -65,10 +72,15 @@ def _against(asked: Mapping[str, Any], value_of: ValueOf, now: datetime) -> Test
                 and (length is None or length(len(value)))
             )
         if value is None:
-            return null is True or not (tests or nested) or all(key in ("neq", "nin") for key in rest)
+            return null is True or _takes_none(rest)
         return all(test(value) for test in tests) and (nested is None or nested(value))
 
     return passes
+
+
+def _takes_none(asked: Mapping[str, Any]) -> bool:
+    """Return whether a field that is null passes: nothing is asked, or only what it must not be."""
+    return all(key in ("neq", "nin") for key in asked)
 
 
 def _comparison(key: str, asked: Any, now: datetime) -> Test:

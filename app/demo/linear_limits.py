@@ -85,23 +85,25 @@ class _Cost:
         if kind is None or not kind.name.endswith("Connection"):
             return OBJECT + inner
         page = self._page_info(node.selection_set, kind)
-        return page + self._first(node) * (inner - page)
+        return page + _first(node, self.variables) * (inner - page)
 
     def _page_info(self, selections: SelectionSetNode, kind: GraphQLNamedType) -> float:
         """Return the points of a connection's own part, which there is once."""
         named = [one for one in selections.selections if isinstance(one, FieldNode) and one.name.value == "pageInfo"]
         return sum(self._field(one, kind) for one in named)
 
-    def _first(self, node: FieldNode) -> int:
-        for argument in node.arguments or ():
-            if argument.name.value == "first":
-                match argument.value:
-                    case IntValueNode(value=text):
-                        return int(text)
-                    case VariableNode(name=name):
-                        given = self.variables.get(name.value)
-                        return given if isinstance(given, int) else DEFAULT_PAGE
-        return DEFAULT_PAGE
+
+def _first(node: FieldNode, variables: Mapping[str, Any]) -> int:
+    """Return how many rows a connection was asked for."""
+    for argument in node.arguments or ():
+        if argument.name.value == "first":
+            match argument.value:
+                case IntValueNode(value=text):
+                    return int(text)
+                case VariableNode(name=name):
+                    given = variables.get(name.value)
+                    return given if isinstance(given, int) else DEFAULT_PAGE
+    return DEFAULT_PAGE
 
 
 @dataclass(slots=True, kw_only=True)
@@ -168,3 +170,19 @@ class Limits:
             for name, bucket in (("request", self.requests), ("complexity", self.complexity))
         ]
         return {"identifier": identifier, "kind": "user", "limits": limits}
+
+
+def charged(
+    cost: float, operation: OperationDefinitionNode, variables: Mapping[str, Any], data: Mapping[str, Any] | None
+) -> float:
+    """Return the points that are taken in the end: those of the rows that came, often far fewer than were asked for.
+
+    Source: charges observed by others; the formula alone decides whether a query is too complex.
+    """
+    asked = came = 0
+    for node in operation.selection_set.selections:
+        if isinstance(node, FieldNode):
+            told = (data or {}).get(node.alias.value if node.alias else node.name.value)
+            if isinstance(told, dict) and "nodes" in told:
+                asked, came = asked + _first(node, variables), came + len(told["nodes"])
+    return cost if not asked else max(1.0, cost * min(1.0, came / asked))

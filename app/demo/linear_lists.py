@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -187,9 +188,7 @@ def _hidden(asked: Asked) -> list[Any]:
 
 
 def _place(order: str) -> Callable[[Any], tuple[datetime, str]]:
-    if order == "updatedAt":
-        return lambda row: (row.updated_at, row.id)
-    return lambda row: (row.created_at, row.id)
+    return attrgetter("updated_at" if order == "updatedAt" else "created_at", "id")
 
 
 def _found(
@@ -211,9 +210,9 @@ def _found(
     return found
 
 
-def plain_value(row: Any, name: str) -> Any:
+def plain_value(name: str) -> Callable[[Any], Any]:
     """Return what a filter's field is compared with: the attribute of that name."""
-    return getattr(row, snake(name))
+    return attrgetter(snake(name))
 
 
 def snake(name: str) -> str:

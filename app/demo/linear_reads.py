@@ -39,16 +39,17 @@ Of = Callable[[Any, Asked], Any]
 
 def value_of(asked: Asked) -> ValueOf:
     """Return what fields of filters are compared with, as this account sees it."""
-    derived = {name: lambda row, of=of: of(row, asked) for name, of in _FILTERED.items()}
 
-    def value(row: Any, name: str) -> Any:
-        of = derived.get(f"{type(row).__name__}.{name}")
-        return plain_value(row, name) if of is None else of(row)
+    def value(name: str) -> Callable[[Any], Any]:
+        derived = {kind: of for kind, of in _FILTERED.items() if kind[1] == name}
+        if not derived:
+            return plain_value(name)
+        return lambda row: derived[type(row), name](row, asked)
 
     return value
 
 
-def page_of(asked: Asked, site: Site, row: Any) -> str:
+def page_of(site: Site, row: Any) -> str:
     """Return the address of the page for people."""
     where = f"{site.url}/{site.name}"
     match row:
@@ -60,7 +61,7 @@ def page_of(asked: Asked, site: Site, row: Any) -> str:
             return f"{where}/initiative/{slug(row.name)}-{row.slug_id}"
         case Update():
             inner = row.project or row.initiative
-            return f"{page_of(asked, site, inner)}#update-{row.slug_id}"
+            return f"{page_of(site, inner)}#update-{row.slug_id}"
         case _:
             return f"{where}/profiles/{row.display_name}"
 
@@ -253,11 +254,11 @@ def told(name: str) -> Of:
 
 
 def _actor_id(row: History, _: Asked) -> str | None:
-    return row.actor and row.actor.id
+    return row.actor.id if row.actor else None
 
 
 def _url(row: Any, asked: Asked) -> str:
-    return page_of(asked, asked.site, row)
+    return page_of(asked.site, row)
 
 
 def _last(row: Project | Initiative, _: Asked) -> Update | None:
@@ -268,17 +269,17 @@ def _label_ids(row: Any, _: Asked) -> list[str]:
     return [label.id for label in row.labels]
 
 
-_FILTERED: Mapping[str, Of] = {
-    "Project.accessibleTeams": lambda row, asked: [team for team in row.teams if seen(asked, team)],
-    "Project.initiatives": _initiatives_of,
-    "Project.issues": lambda row, asked: weeks.issues_of(asked.site, row),
-    "Initiative.teams": lambda row, asked: [team for one in _projects_of(row, asked) for team in one.teams],
-    "Issue.children": _all(Issue, "parent"),
-    "Cycle.isActive": lambda row, asked: _is_active(row, asked.site.now()),
-    "Cycle.isPast": lambda row, asked: row.ends_at <= asked.site.now(),
-    "Cycle.isFuture": lambda row, asked: row.starts_at > asked.site.now(),
+_FILTERED: Mapping[tuple[type[Row], str], Of] = {
+    (Project, "accessibleTeams"): lambda row, asked: [team for team in row.teams if seen(asked, team)],
+    (Project, "initiatives"): _initiatives_of,
+    (Project, "issues"): lambda row, asked: weeks.issues_of(asked.site, row),
+    (Initiative, "teams"): lambda row, asked: [team for one in _projects_of(row, asked) for team in one.teams],
+    (Issue, "children"): _all(Issue, "parent"),
+    (Cycle, "isActive"): lambda row, asked: _is_active(row, asked.site.now()),
+    (Cycle, "isPast"): lambda row, asked: row.ends_at <= asked.site.now(),
+    (Cycle, "isFuture"): lambda row, asked: row.starts_at > asked.site.now(),
 }
-"""Fields of filters that are no attribute, by the row they are of."""
+"""Fields of filters that are no attribute, by the row they are of; one name is derived of all rows that have it."""
 
 READS: Mapping[str, Resolver] = {
     "Query.viewer": lambda _, asked: asked.user,
@@ -341,9 +342,9 @@ READS: Mapping[str, Resolver] = {
     "ProjectLabel.children": _within(_label_children("project")),
     "InitiativeLabel.children": _within(_label_children("initiative")),
     "Cycle.name": lambda row, _: row.name or f"Cycle {row.number}",
-    "Cycle.isActive": _FILTERED["Cycle.isActive"],
-    "Cycle.isPast": _FILTERED["Cycle.isPast"],
-    "Cycle.isFuture": _FILTERED["Cycle.isFuture"],
+    "Cycle.isActive": _FILTERED[Cycle, "isActive"],
+    "Cycle.isPast": _FILTERED[Cycle, "isPast"],
+    "Cycle.isFuture": _FILTERED[Cycle, "isFuture"],
     "Cycle.isNext": _cycle_beside(1),
     "Cycle.isPrevious": _cycle_beside(-1),
     "Cycle.progress": _progress,

@@ -494,9 +494,9 @@ class Site:
         card.issue.attachments.remove(card)
         card.issue.updated_at = max(self.now(), card.issue.updated_at)
 
-    def register(self, url: str, resource_types: Sequence[str], **values: Any) -> Webhook:
+    def register(self, url: str, resource_types: Sequence[str], **given: Any) -> Webhook:
         """Register a webhook; its secret is the workspace's unless given."""
-        values = {"secret": self.webhook_secret, "creator": self.me} | values
+        values: dict[str, Any] = {"secret": self.webhook_secret, "creator": self.me, **given}
         return self._add(Webhook, url=url, resource_types=list(resource_types), at=self.now(), **values)
 
     def drop(self, row: Webhook | Link) -> None:
