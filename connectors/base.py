@@ -26,7 +26,8 @@ class Call:
     """One request, relative to the connection's base address.
 
     `idempotent` says that sending it twice leaves what sending it once leaves; only such calls are
-    repeated after an unclear outcome, up to `attempts` times in all. `json` None means no body.
+    repeated after an unclear outcome, up to `attempts` times in all. `json` None means no body. `accepts` are
+    statuses beside those of success that are answers and no errors (304, 301), for who sends it to read.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Call:
     idempotent: bool = True
     attempts: int = 4
     headers: Mapping[str, str] = field(default_factory=dict)
+    accepts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

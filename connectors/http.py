@@ -197,7 +197,7 @@ class Client:
             signal = self._dialect.read_limits(answer, self._now())
             if signal is not ratelimit.QUIET or refusals:
                 refusals += signal.limited
-                wait = ratelimit.backoff(refusals, random.uniform(0.7, 1.3))
+                wait = max(ratelimit.backoff(refusals, random.uniform(0.7, 1.3)), signal.patience(refusals))
                 self._gate.learn(place, signal, self._now(), wait=wait)
             if signal.limited:
                 self.notes["limit"] = signal.reason
@@ -299,6 +299,8 @@ class Client:
         words = self._quote(answer)
         if denied:
             return AuthError(f"{self.name}: {denied} Check {self.access.source}.{words}")
+        if status in call.accepts:
+            return None
         if status < 300 or status in (303, 400):
             failed = self._dialect.failed(self.name, call, answer)
             if isinstance(failed, VendorUnavailableError):

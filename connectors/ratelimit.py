@@ -24,7 +24,8 @@ class Signal:
     ``endpoint``, or ``writes``. `until` is when the vendor lets us call again, None where it does not
     say. `limit`, `remaining` and `reset` are of the account's window, `refill` is what flows back in a second;
     `pool` names the window where a vendor has several, each for its own endpoints, and `cost` is what this call
-    took of it, in the window's unit.
+    took of it, in the window's unit. `least` are the seconds that a refusal costs at least where the vendor does
+    not say until when.
     """
 
     limited: bool = False
@@ -38,6 +39,11 @@ class Signal:
     refill: float | None = None
     pool: str = ""
     cost: float = 1.0
+    least: float = 0.0
+
+    def patience(self, refusals: int) -> float:
+        """Seconds to wait after so many refusals in a row: `least`, doubled with each, at most a quarter of an hour."""
+        return min(self.least * 2.0 ** max(0, min(refusals - 1, 10)), 900.0)
 
 
 QUIET = Signal()
