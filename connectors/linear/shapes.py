@@ -144,22 +144,27 @@ def _of_fields(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         known = FIELDS.get(name)
         if isinstance(value, dict) and isinstance(value.get("nodes"), list):
             yield from _of_list(value["nodes"], known)
-        elif isinstance(value, dict) and (kind := kind_of_node(value) or known):
+        elif isinstance(value, dict) and (kind := kind_of_node(value, known)):
             yield kind, value
 
 
 def _of_list(nodes: list[Any], known: str | None) -> Iterator[tuple[str, Any]]:
     for node in nodes:
-        kind = kind_of_node(node) or known if isinstance(node, dict) else known or ISSUE
+        kind = kind_of_node(node, known) if isinstance(node, dict) else known or ISSUE
         if kind is not None:
             yield kind, node
 
 
-def kind_of_node(node: Mapping[str, Any]) -> str | None:
-    """Return what a node is, by `__typename` or by the fields that only its kind has; None for other kinds."""
+def kind_of_node(node: Mapping[str, Any], known: str | None = None) -> str | None:
+    """Return what a node is; None for other kinds.
+
+    `__typename` tells it, else the field of the answer that holds it (`known`), else the fields that only its kind has.
+    """
     told = node.get("__typename")
     if isinstance(told, str):
         return told if told in KINDS else None
+    if known is not None:
+        return known
     if "name" not in node:
         titled = "title" in node and not _ISSUES_OWN.isdisjoint(node)
         return ISSUE if titled or "identifier" in node or "history" in node else None
