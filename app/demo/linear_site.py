@@ -299,10 +299,17 @@ class Site:
         return self.tell("update", row, when, by=by, updated_from=before, said=", ".join(said))
 
     def post_update(
-        self, row: Project | Initiative, health: str, body: str, *, by: User | None = None, id_: str | None = None
+        self,
+        row: Project | Initiative,
+        health: str,
+        body: str,
+        *,
+        at: datetime | None = None,
+        by: User | None = None,
+        id_: str | None = None,
     ) -> Update:
         """Write a project or initiative update: the row takes its health over."""
-        when, old = self.now(), row.health
+        when, old = at or self.now(), row.health
         place = {"project": row} if isinstance(row, Project) else {"initiative": row}
         update = self._add(
             Update, id_=id_, health=health, body=body, user=by or self.me, at=when,
