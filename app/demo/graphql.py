@@ -28,7 +28,7 @@ from graphql import (
     validate,
     visit,
 )
-from graphql.language import REMOVE, Node
+from graphql.language import REMOVE, FieldDefinitionNode, NamedTypeNode, Node
 from graphql.utilities import get_operation_ast
 
 Told = dict[str, Any]
@@ -157,7 +157,7 @@ class Engine:
 def schema_of(sdl: str, *, without: Iterable[str] = ()) -> GraphQLSchema:
     """Build a schema without what `without` names: ``Type``, ``Type.field`` or ``Type.field.argument``.
 
-    A type that only left-out fields lead to stays: `without` names it too where introspection must not show it.
+    Values of enums are named like fields. With a type go the fields that are of it, and its place in unions.
     """
     document = parse(sdl)
     if gone := frozenset(without):
@@ -172,12 +172,24 @@ class _Without(Visitor):
         super().__init__()
         self.gone = gone
 
-    def enter(self, node: Node, _key: Any, _parent: Any, _path: Any, ancestors: list[Any]) -> Any:
+    def enter(self, node: Node, key: Any, _parent: Any, path: list[Any], ancestors: list[Any]) -> Any:
         name = getattr(getattr(node, "name", None), "value", None)
+        if isinstance(node, NamedTypeNode):
+            listed = isinstance(key, int) and path[-2] in ("types", "interfaces")
+            return REMOVE if listed and name in self.gone else None
         if not node.kind.endswith("definition") or name is None:
             return None
+        if isinstance(node, FieldDefinitionNode) and self._type(node) in self.gone:
+            return REMOVE
         above = [a.name.value for a in ancestors if hasattr(a, "name")]
         return REMOVE if ".".join([*above, name]) in self.gone else None
+
+    @staticmethod
+    def _type(node: FieldDefinitionNode) -> str:
+        kind: Any = node.type
+        while not isinstance(kind, NamedTypeNode):
+            kind = kind.type
+        return kind.name.value
 
 
 def _attach(schema: GraphQLSchema, place: str, resolver: Resolver) -> None:

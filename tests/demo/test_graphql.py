@@ -10,6 +10,8 @@ from app.demo.graphql import Engine, Refusal, plain_words, schema_of
 
 SDL = """
 scalar Day
+union Any = Dog | Cat
+enum Mood { GLAD SAD }
 type Query { pet(name: String!): Pet pets: [Pet]! shelter: Shelter! }
 interface Pet { name: String! friend: Pet }
 type Dog implements Pet { name: String! friend: Pet barks: Boolean! bornOn: Day! }
@@ -108,9 +110,11 @@ def test_a_document_is_read_once(engine):
 
 
 def test_a_schema_can_be_without_types_fields_and_arguments():
-    schema = schema_of(SDL, without=["Cat", "Dog.barks", "Shelter.beds.warm"])
+    schema = schema_of(SDL, without=["Cat", "Dog.barks", "Day", "Mood.SAD", "Shelter.beds.warm"])
     assert "Cat" not in schema.type_map
     dog, shelter = schema.type_map["Dog"], schema.type_map["Shelter"]
     assert isinstance(dog, GraphQLObjectType)
-    assert set(dog.fields) == {"name", "friend", "bornOn"}
+    assert set(dog.fields) == {"name", "friend"}
     assert set(shelter.fields["beds"].args) == {"size"}
+    assert [kind.name for kind in schema.type_map["Any"].types] == ["Dog"]
+    assert list(schema.type_map["Mood"].values) == ["GLAD"]
