@@ -11,6 +11,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q app config connectors domain rollup storage sync
 	touch $@
 
 # A simulated Jira, a sample company and the whole road; ARGS=--once prints the result and exits.
@@ -32,6 +33,7 @@ check: install
 
 # Ratios against bench/plain.py in the same run; exits 1 where a bound is missed.
 bench: install
+	$(BIN)/python -m compileall -q app bench config connectors domain rollup storage sync
 	$(BIN)/python -m bench.suite
 
 # Needs uv on the path. The lock files name no index.

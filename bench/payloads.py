@@ -1,6 +1,6 @@
 """The issues that the benchmark serves, rendered to bytes before any clock starts.
 
-Shapes are those of Jira Cloud, about 4 KB an issue; nothing is served or measured here.
+Shapes are those of Jira Cloud, about 4 KB an issue with all its fields; nothing is served or measured here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import orjson
 
 from app.demo import jira_bodies
 from app.demo.site import POINTS, SPRINT, START_DATE, TEAM, Site
+from connectors.jira.queries import FIELDS
 
 PROJECTS = ("BEN", "OPS", "WEB", "APP")
 INITIATIVES = 20
@@ -27,11 +28,15 @@ _POINTS = (1.0, 2.0, 3.0, 5.0, 8.0, None, 2.0)
 
 @dataclass(slots=True)
 class Issues:
-    """All issues of a benchmark: position i has id `FIRST_ID + i`; `updated` is in ms and grows with i."""
+    """All issues of a benchmark: position i has id `FIRST_ID + i`; `updated` is in ms and grows with i.
+
+    `bodies` are whole (`*all`); `asked` hold the fields alone that Keyrail asks for, as Jira would answer.
+    """
 
     size: int
     site: Site
     bodies: list[bytes]
+    asked: list[bytes]
     ids: list[bytes]
     updated: list[int]
     touched: dict[int, int] = field(default_factory=dict)
@@ -46,12 +51,14 @@ def render(size: int, now: datetime | None = None) -> Issues:
         site.add_project(key, f"Project {key}")
     step = timedelta(days=300) / size
     first = now - timedelta(days=303)
-    issues = Issues(size=size, site=site, bodies=[], ids=[], updated=[])
+    issues = Issues(size=size, site=site, bodies=[], asked=[], ids=[], updated=[])
     parts = _Parts(site)
     for position in range(size):
         updated = first + step * position
         issues.updated.append(int(updated.timestamp() * 1000))
-        issues.bodies.append(_issue(parts, position, updated, _STATUSES[position % len(_STATUSES)]))
+        status = _STATUSES[position % len(_STATUSES)]
+        issues.bodies.append(_issue(parts, position, updated, status, parts.rest))
+        issues.asked.append(_issue(parts, position, updated, status, parts.asked))
         issues.ids.append(b'{"id":"%d","key":"%s"}' % (FIRST_ID + position, key_of(position).encode()))
     return issues
 
@@ -79,7 +86,9 @@ def touch(issues: Issues, count: int, now: datetime) -> None:
         moment = datetime.fromtimestamp(at / 1000, UTC)
         # A touched issue changes for certain: what was done is reopened.
         was_done = _STATUSES[position % len(_STATUSES)] == "Done"
-        issues.bodies[position] = _issue(parts, position, moment, "In Progress" if was_done else "Done")
+        status = "In Progress" if was_done else "Done"
+        issues.bodies[position] = _issue(parts, position, moment, status, parts.rest)
+        issues.asked[position] = _issue(parts, position, moment, status, parts.asked)
 
 
 class _Parts:
@@ -95,7 +104,10 @@ class _Parts:
             orjson.dumps({"self": f"{site.url}/rest/api/3/customFieldOption/{n}", "value": team, "id": str(10_020 + n)})
             for n, team in enumerate(TEAMS)
         ]
-        self.rest = orjson.dumps(_constant_fields(site))[1:-1]
+        rest = _constant_fields(site)
+        wanted = {*FIELDS, SPRINT, START_DATE}
+        self.rest = orjson.dumps(rest)[1:-1]
+        self.asked = orjson.dumps({name: value for name, value in rest.items() if name in wanted})[1:-1]
 
 
 def _constant_fields(site: Site) -> dict[str, Any]:
@@ -135,7 +147,7 @@ _PARENT = (
 )
 
 
-def _issue(parts: _Parts, position: int, updated: datetime, status: str) -> bytes:
+def _issue(parts: _Parts, position: int, updated: datetime, status: str, rest: bytes) -> bytes:
     url, block = parts.site.url.encode(), position // EPIC_EVERY
     epic = position % EPIC_EVERY == 0
     kind = parts.types["Epic" if epic else ("Story", "Task", "Bug")[position % 3]]
@@ -165,7 +177,7 @@ def _issue(parts: _Parts, position: int, updated: datetime, status: str) -> byte
         b"updated": at,
         b"points": b"null" if points is None else b"%g" % points,
         b"team": parts.teams[block % len(TEAMS)],
-        b"rest": parts.rest,
+        b"rest": rest,
     }
 
 

@@ -63,7 +63,8 @@ class Server:
             return 200, fixed
         match path:
             case "/rest/api/3/issue/bulkfetch":
-                return self.bulk(orjson.loads(body)["issueIdsOrKeys"])
+                asked = orjson.loads(body)
+                return self.bulk(asked["issueIdsOrKeys"], self.shapes(asked))
             case "/rest/api/3/search/jql":
                 asked = orjson.loads(body) if method == "POST" else _query(target)
                 return self.search(asked)
@@ -78,23 +79,29 @@ class Server:
                     return 200, self.issues.bodies[place]
         return 404, orjson.dumps({"errorMessages": [f"The benchmark's server has no {method} {path}."], "errors": {}})
 
-    def bulk(self, ids: list[str]) -> tuple[int, bytes]:
-        """Return up to 100 issues whole, whatever fields were asked for."""
+    def shapes(self, asked: dict[str, Any]) -> list[bytes]:
+        """Return the issues as a request wants them: whole, with the fields that Keyrail asks for, or ids and keys."""
+        fields = set(asked.get("fields") or ["id"])
+        if fields <= {"id", "key"}:
+            return self.issues.ids
+        return self.issues.bodies if "*all" in fields else self.issues.asked
+
+    def bulk(self, ids: list[str], source: list[bytes]) -> tuple[int, bytes]:
+        """Return up to 100 issues."""
         if len(ids) > MAX_ISSUES:
             return 400, b'{"errorMessages":["The number of issues requested must not exceed 100."],"errors":{}}'
         places = sorted(int(id) - FIRST_ID for id in ids)
-        bodies = [self.issues.bodies[p] for p in places if 0 <= p < self.issues.size]
+        bodies = [source[p] for p in places if 0 <= p < self.issues.size]
         return 200, b'{"issues":[' + b",".join(bodies) + b'],"issueErrors":[]}'
 
     def search(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         """Return a page: 5,000 where only ids and keys are asked for, else 100 whole issues."""
-        small = set(asked.get("fields") or ["id"]) <= {"id", "key"}
-        size = min(int(asked.get("maxResults") or 50), MAX_IDS if small else MAX_ISSUES)
+        source = self.shapes(asked)
+        size = min(int(asked.get("maxResults") or 50), MAX_IDS if source is self.issues.ids else MAX_ISSUES)
         token = asked.get("nextPageToken")
         start = int(base64.b64decode(token)) if token else 0
         places = self.matching(asked["jql"])
         page = places[start : start + size]
-        source = self.issues.ids if small else self.issues.bodies
         last = start + size >= len(places)
         more = b"" if last else b',"nextPageToken":"%s"' % base64.b64encode(b"%d" % (start + size))
         rows = b",".join([source[p] for p in page])

@@ -82,10 +82,7 @@ class Bench:
             "KEYRAIL_DATABASE_URL": self.database(database),
             TOKEN_VARIABLE: "bench-token",
             "PYTHONPATH": str(ROOT),
-            "PYTHONPYCACHEPREFIX": str(self.folder.parent / "pycache"),
         }
-        # An installed Keyrail has its bytecode; so has this one after the first run.
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.control("reset")
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
             before = time.perf_counter()
@@ -147,15 +144,6 @@ def served(size: int, folder: Path) -> Iterator[Bench]:
             yield Bench(url=url, folder=folder)
         finally:
             process.terminate()
-
-
-def warm_up(folder: Path) -> None:
-    """Run each command once on a few issues, so that the bytecode of all that is measured lies ready."""
-    with served(200, folder) as bench:
-        bench.control("latency?ms=0")
-        bench.plain("plain")
-        for command in (["backfill", "--no-history"], ["sync"], ["show"], ["rebuild"], ["version"]):
-            bench.keyrail("keyrail", *command)
 
 
 def backfills(bench: Bench, size: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -61,6 +61,48 @@ async def side_by_side(
         while not ready.empty():
             ready.get_nowait()
         await asyncio.gather(end, *tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def batches(inputs: AsyncGenerator[T, None], most: int) -> AsyncGenerator[AsyncIterator[list[T]], None]:
+    """Offer inputs in lists of those that are ready, at least one and at most `most`, in order.
+
+    They are got from the moment this is entered, up to `most` ahead of the reader. An error of `inputs` is raised to
+    the reader after what was ready before it; leaving early ends them.
+    """
+    ready: asyncio.Queue[T | _End] = asyncio.Queue(maxsize=most)
+
+    async def feed() -> None:
+        async with aclosing(inputs):
+            async for value in inputs:
+                await ready.put(value)
+
+    async def ended() -> None:
+        try:
+            await feeding
+        finally:
+            await ready.put(_END)
+
+    async def lists() -> AsyncGenerator[list[T], None]:
+        while not isinstance(value := await ready.get(), _End):
+            batch = [value]
+            while len(batch) < most and not ready.empty() and not isinstance(value := ready.get_nowait(), _End):
+                batch.append(value)
+            yield batch
+            if isinstance(value, _End):
+                break
+        await end
+
+    feeding = asyncio.create_task(feed())
+    end = asyncio.create_task(ended())
+    try:
+        yield lists()
+    finally:
+        for task in (end, feeding):
+            task.cancel()
+        while not ready.empty():
+            ready.get_nowait()
+        await asyncio.gather(end, feeding, return_exceptions=True)
 
 
 async def each(values: Iterable[T]) -> AsyncGenerator[T, None]:

@@ -6,7 +6,7 @@ A delivery is unique by connection and delivery id, so that putting it twice cha
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -65,7 +65,7 @@ async def put(
     connection: str,
     delivery_id: str,
     kind: str,
-    packed: bytes,
+    body: bytes,
     read_at: datetime,
     items: int = 0,
     event: str | None = None,
@@ -81,13 +81,23 @@ async def put(
         "event": event,
         "received_at": datetime.now(UTC),
         "read_at": read_at,
-        "body": packed,
+        "body": body,
         "items": items,
         "state": "new" if error is None else "parked",
         "error": error and shown(error),
     }
     found = (await tx.execute(statement, row)).scalar_one_or_none()
     return int(found) if found is not None else None
+
+
+async def put_read(tx: Transaction, rows: Sequence[Mapping[str, object]]) -> None:
+    """Store deliveries that are read in the same transaction. Keys are those of `put`."""
+    if not rows:
+        return
+    insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(inbox)
+    now = datetime.now(UTC)
+    written = [{**row, "received_at": now, "state": "done"} for row in rows]
+    await tx.execute(insert.on_conflict_do_nothing(index_elements=["connection", "delivery_id"]), written)
 
 
 async def waiting(

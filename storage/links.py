@@ -201,8 +201,8 @@ async def initiatives_of(tx: Transaction, refs: Collection[Ref]) -> set[str]:
 
 async def initiatives_where(tx: Transaction, condition: ColumnElement[bool]) -> set[str]:
     """Return the initiatives that the items of a condition count for."""
-    # Joined, SQLite would begin with the scopes and look at every item.
-    numbers = list(await tx.scalars(select(items.c.scope).where(condition).distinct()))
+    # Joined, SQLite would begin with the scopes; asked for distinct ones, with their index: both look at every item.
+    numbers = list(set(await tx.scalars(select(items.c.scope).where(condition))))
     query = select(scope_initiatives.c.initiative).where(scope_initiatives.c.scope.in_(numbers)).distinct()
     return set(await tx.scalars(query))
 
@@ -212,10 +212,9 @@ async def parents_above(tx: Transaction, refs: Collection[Ref]) -> set[Ref]:
     found: set[Ref] = set()
     for connection, ids in by_connection(refs):
         for part in parts(ids):
-            query = select(items.c.parent_id).where(
-                items.c.connection == connection, items.c.id.in_(part), items.c.parent_id.is_not(None)
-            )
-            found.update((connection, id_) for id_ in await tx.scalars(query.distinct()))
+            # Asked for distinct ones, SQLite would read them off the index of all parents.
+            query = select(items.c.parent_id).where(items.c.connection == connection, items.c.id.in_(part))
+            found.update((connection, id_) for id_ in await tx.scalars(query) if id_ is not None)
     return found
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -21,19 +22,33 @@ class Instant(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store UTC; raise ValueError for an instant that could be any."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value.isoformat()} has no time zone")
-        return value if dialect.name == "postgresql" else value.astimezone(UTC).replace(tzinfo=None)
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], object]:
+        """Store UTC, as text on SQLite; raise ValueError for an instant that could be any."""
+        return stored_instant if dialect.name == "sqlite" else aware
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
         """Answer UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return known_instant
+
+
+def aware(value: datetime | None) -> datetime | None:
+    """Return an instant as it is; raise ValueError where it has no time zone."""
+    if value is not None and value.tzinfo is None:
+        raise ValueError(f"{value.isoformat()} has no time zone")
+    return value
+
+
+def stored_instant(value: datetime | None) -> str | None:
+    """Write an instant as SQLite's dialect does (``2026-11-24 09:30:00.000000``): such texts compare as times."""
+    instant = aware(value)
+    return instant.astimezone(UTC).isoformat(" ", "microseconds")[:26] if instant is not None else None
+
+
+def known_instant(value: datetime | str | None) -> datetime | None:
+    """Read what `stored_instant` wrote, or an instant in the session's zone."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value.astimezone(UTC) if value is not None else None
 
 
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

@@ -13,26 +13,32 @@ from storage import checkpoints
 from storage import items as store
 from sync.census import Verdict, judge
 from sync.context import Context, Live
-from sync.ingest import drain, receive
+from sync.ingest import drain, receiving
 from sync.poll import COMPLETE, WATERMARK, Pulled, pull_history, run_id
 
 STATE = "backfill"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stored:
-    """What this run has stored already, for the connector to skip."""
+    """What this run has stored already, for the connector to skip; `skipped` counts it until it is told."""
 
     context: Context
     connection: str
     started_at: datetime
+    skipped: int = 0
 
     async def missing(self, ids: Sequence[str]) -> list[str]:
         """Return those of `ids` that this run has not read yet, in order."""
         async with self.context.store.read() as tx:
             known = await store.read_since(tx, self.connection, ids, self.started_at)
-        self.context.watcher.advance(self.connection, len(known))
+        self.skipped += len(known)
         return [id_ for id_ in ids if id_ not in known]
+
+    def tell(self, items: int) -> None:
+        """Tell the watcher of so many new items and of those that were skipped since."""
+        self.context.watcher.advance(self.connection, items + self.skipped)
+        self.skipped = 0
 
 
 async def begin(context: Context, source: Live, *, restart: bool) -> datetime:
@@ -51,14 +57,16 @@ async def pull_present(context: Context, source: Live, *, restart: bool = False)
     """Read every item in scope as it is now, and find out what became of those that are no longer listed."""
     started_at = await begin(context, source, restart=restart)
     pulled = Pulled(connection=source.name, started_at=started_at)
-    pulled.expected = await source.connector.count(source.client, source.connection, source.reading)
-    context.watcher.stage(source.name, "issues", pulled.expected)
     pulled.ingested.add(await drain(context, source))
-    run = run_id()
     resume = Stored(context, source.name, started_at)
-    async for page in source.connector.backfill(source.client, source.connection, source.reading, resume):
-        pulled.ingested.add(await receive(context, source, page, run))
-        context.watcher.advance(source.name, page.items)
+    pages = source.connector.backfill(source.client, source.connection, source.reading, resume)
+    async with receiving(context, source, pages, run_id()) as received:
+        pulled.expected = await source.connector.count(source.client, source.connection, source.reading)
+        context.watcher.stage(source.name, "issues", pulled.expected)
+        async for done in received:
+            pulled.ingested.add(done)
+            resume.tell(done.items)
+    resume.tell(0)
     context.watcher.done(source.name)
     async with context.store.read() as tx:
         absent = await store.not_read_since(tx, source.name, pulled.started_at)

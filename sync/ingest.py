@@ -6,17 +6,21 @@ No network in here. A page that cannot be read is parked with its reason and hol
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any
 
 import orjson
 
 from connectors.base import Connector, Page, Parsed
+from connectors.lanes import batches
 from connectors.registry import CONNECTORS
 from domain.errors import PayloadError
-from domain.work import Category, Delete, Refetch, Transition, Upsert, WorkItem, revised
+from domain.work import Category, Delete, Ignored, Refetch, Transition, Upsert, WorkItem, revised
 from storage import inbox
 from storage import items as store
 from storage import links as link_store
@@ -27,6 +31,9 @@ from sync.context import Context, Source
 from sync.mapping import Mapper, Own, dates
 
 log = logging.getLogger("keyrail")
+
+TOGETHER = 5
+"""most pages that are written in one transaction"""
 
 
 @dataclass(slots=True)
@@ -57,17 +64,79 @@ class Ingested:
         self.parked += other.parked
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A page packed and read, or the error that reading it raised."""
+
+    page: Page
+    packed: bytes
+    said: Parsed | PayloadError
+
+
+@asynccontextmanager
+async def receiving(
+    context: Context, source: Source, pages: AsyncIterator[Page], run: str
+) -> AsyncGenerator[AsyncIterator[Ingested], None]:
+    """Offer what pages changed, stored and read into the items, those that are ready in one transaction.
+
+    The next ones are got and read while the database writes. A page that cannot be read goes the way of `receive`.
+    """
+    async with batches(prepared(context, source, pages), TOGETHER) as groups:
+        yield (await receive_group(context, source, group, run) async for group in groups)
+
+
+async def prepared(context: Context, source: Source, pages: AsyncIterator[Page]) -> AsyncGenerator[Prepared, None]:
+    """Pack and read pages, in order; packing takes another core."""
+    loop = asyncio.get_running_loop()
+    async for page in pages:
+        packing = loop.run_in_executor(None, inbox.pack, page.body)
+        try:
+            said: Parsed | PayloadError = read(context, source, page)
+        except PayloadError as error:
+            said = error
+        yield Prepared(page=page, packed=await packing, said=said)
+
+
+async def receive_group(context: Context, source: Source, group: Sequence[Prepared], run: str) -> Ingested:
+    """Store pages with what they say in one transaction; one after the other where that does not work."""
+    pieces = [(one.said, one.page.read_at) for one in group if isinstance(one.said, Parsed)]
+    named = [ref for parsed, _ in pieces for ref in named_in(parsed)]
+    if len(pieces) == len(group) and len(set(named)) == len(named):
+        rows = [delivery_of(source, one.page, one.packed, run) for one in group]
+        with contextlib.suppress(PayloadError):
+            async with context.store.write() as tx:
+                await inbox.put_read(tx, rows)
+                return await write(tx, context, source.name, pieces)
+    done = Ingested()
+    for one in group:
+        done.add(await receive(context, source, one.page, run))
+    return done
+
+
+def named_in(parsed: Parsed) -> list[str]:
+    """Return the ids that a page says something about."""
+    return [
+        change.item.id if isinstance(change, Upsert) else change.ref.id
+        for change in parsed.changes
+        if not isinstance(change, Ignored)
+    ]
+
+
+def delivery_of(source: Source, page: Page, packed: bytes, run: str) -> dict[str, Any]:
+    """Return a page, packed, as the inbox stores it; its id is run + stream + number."""
+    return {
+        "connection": source.name,
+        "delivery_id": f"{run}/{page.stream}/{page.number}",
+        "kind": page.kind,
+        "body": packed,
+        "read_at": page.read_at,
+        "items": page.items,
+    }
+
+
 async def put(tx: Transaction, source: Source, page: Page, packed: bytes, run: str) -> int | None:
-    """Store a page, packed, as received; its id is run + stream + number. Return None where it was known."""
-    return await inbox.put(
-        tx,
-        connection=source.name,
-        delivery_id=f"{run}/{page.stream}/{page.number}",
-        kind=page.kind,
-        packed=packed,
-        read_at=page.read_at,
-        items=page.items,
-    )
+    """Store a page, packed, as received. Return None where it was known."""
+    return await inbox.put(tx, **delivery_of(source, page, packed, run))
 
 
 async def receive(context: Context, source: Source, page: Page, run: str) -> Ingested:
@@ -105,23 +174,24 @@ async def ingest_packed(context: Context, source: Source, row: inbox.Received) -
 async def ingest(context: Context, source: Source, delivery: int, page: Page, event: str | None = None) -> Ingested:
     """Parse a delivery and write what it says; park what cannot be read, and that alone."""
     try:
-        parsed = read(source, page, event)
-        if context.mapper.uses_raw and page.kind == "items":
-            parsed = replace(parsed, raw=payloads(source.connector, page.body))
+        parsed = read(context, source, page, event)
         async with context.store.write() as tx:
-            done = await write(tx, context, source.name, parsed, page.read_at)
+            done = await write(tx, context, source.name, [(parsed, page.read_at)])
             await inbox.settle(tx, [delivery])
     except PayloadError as error:
         return await ingest_apart(context, source, delivery, page, error)
     return done
 
 
-def read(source: Source, page: Page, event: str | None = None) -> Parsed:
+def read(context: Context, source: Source, page: Page, event: str | None = None) -> Parsed:
     """Return what a delivery says; raise PayloadError where it cannot be read."""
     if page.kind == "webhook":
         return source.connector.webhook(page.body, event, source.connection, source.reading)
     payload = page.body if page.payload is None else page.payload
-    return source.connector.parse(page.kind, payload, source.connection, source.reading)
+    parsed = source.connector.parse(page.kind, payload, source.connection, source.reading)
+    if context.mapper.uses_raw and page.kind == "items":
+        return replace(parsed, raw=payloads(source.connector, page.body))
+    return parsed
 
 
 def payloads(connector: Connector, body: bytes) -> dict[str, object]:
@@ -139,9 +209,9 @@ async def ingest_apart(context: Context, source: Source, delivery: int, page: Pa
     for number, piece in enumerate(pieces):
         alone = replace(page, body=piece, payload=None, number=number, items=1)
         try:
-            parsed = read(source, alone)
+            parsed = read(context, source, alone)
             async with context.store.write() as tx:
-                done.add(await write(tx, context, source.name, parsed, page.read_at))
+                done.add(await write(tx, context, source.name, [(parsed, page.read_at)]))
         except PayloadError as reason:
             await put_parked(context, source, delivery, alone, str(reason))
             done.parked += 1
@@ -159,7 +229,7 @@ async def put_parked(context: Context, source: Source, delivery: int, page: Page
             connection=source.name,
             delivery_id=f"{delivery}/{page.number}",
             kind=page.kind,
-            packed=inbox.pack(page.body),
+            body=inbox.pack(page.body),
             read_at=page.read_at,
             items=page.items,
             error=reason,
@@ -174,43 +244,50 @@ async def park(context: Context, delivery: int, reason: str) -> Ingested:
     return Ingested(parked=1)
 
 
-async def write(tx: Transaction, context: Context, connection: str, parsed: Parsed, read_at: datetime) -> Ingested:
-    """Write the changes of one delivery."""
+async def write(
+    tx: Transaction, context: Context, connection: str, pieces: Sequence[tuple[Parsed, datetime]]
+) -> Ingested:
+    """Write the changes of deliveries, given with the start of their reads; no two of them name the same item."""
     done = Ingested()
-    upserts = {change.item.id: change.item for change in parsed.changes if isinstance(change, Upsert)}
-    gone = {change.ref.id for change in parsed.changes if isinstance(change, Delete)}
+    upserts: dict[str, tuple[WorkItem, datetime]] = {}
+    gone: dict[str, datetime] = {}
+    raw: dict[str, object] = {}
+    for parsed, read_at in pieces:
+        raw |= parsed.raw
+        for change in parsed.changes:
+            if isinstance(change, Upsert):
+                upserts[change.item.id] = change.item, read_at
+            elif isinstance(change, Delete):
+                gone[change.ref.id] = read_at
+            elif isinstance(change, Refetch):
+                done.refetch.add(change.ref.id)
     known = await store.versions(tx, connection, [*upserts, *gone])
-    await upsert(tx, context, upserts.values(), known, parsed.raw, read_at, done)
-    for id_ in sorted(gone & set(known)):
-        if not known[id_].item.deleted and known[id_].read_at <= read_at:
-            await bury(tx, context, known[id_], done, read_at=read_at, deleted_at=read_at)
-    await store.add_transitions(tx, parsed.transitions)
-    done.past = {entry.item_id for entry in parsed.transitions}
-    done.refetch = {change.ref.id for change in parsed.changes if isinstance(change, Refetch)}
+    await upsert(tx, context, upserts.values(), known, raw, done)
+    for id_ in sorted(gone.keys() & known.keys()):
+        if not known[id_].item.deleted and known[id_].read_at <= gone[id_]:
+            await bury(tx, context, known[id_], done, read_at=gone[id_], deleted_at=gone[id_])
+    transitions = [entry for parsed, _ in pieces for entry in parsed.transitions]
+    await store.add_transitions(tx, transitions)
+    done.past = {entry.item_id for entry in transitions}
     return done
 
 
 async def upsert(
     tx: Transaction,
     context: Context,
-    batch: Iterable[WorkItem],
+    batch: Iterable[tuple[WorkItem, datetime]],
     known: Mapping[str, Stored],
     raw: Mapping[str, object],
-    read_at: datetime,
     done: Ingested,
 ) -> None:
     """Settle the newer items of a batch and write them; note in `done` what moved."""
     mapper, zone = context.mapper, context.zone
-    newer = [
-        carried_over(mapper.settle(item), known.get(item.id))
-        for item in batch
-        if is_newer(item, read_at, known.get(item.id))
-    ]
+    applying = [(item, read_at) for item, read_at in batch if is_newer(item, read_at, known.get(item.id))]
+    newer = [carried_over(mapper.settle(item), known.get(item.id)) for item, _ in applying]
     parents = await settled_parents(tx, mapper, newer)
     rows, changed, created = [], [], []
-    placed: list[Ref] = []
     seen: list[Ref] = []
-    for item in newer:
+    for item, (_, read_at) in zip(newer, applying, strict=True):
         before = known.get(item.id)
         parent = parents.get((item.connection, item.parent_id)) if item.parent_id else None
         own = mapper.own(item, parent, raw.get(item.id), item.former_keys)
@@ -220,7 +297,7 @@ async def upsert(
         if before is None or facts(before.item) != facts(item) or own.pairs != before.own:
             changed.append(ref)
         if before is None or place(before.item) != place(item):
-            placed.append(ref)
+            done.moved |= above(item) if before is None else above(item) | above(before.item)
             if before is not None and before.item.parent_id is None:
                 done.loose.add(ref)
         if before is None or before.item != item:
@@ -228,9 +305,7 @@ async def upsert(
     gone = [(item.connection, item.id) for item in newer if item.id in known]
     if changed:
         await moved(tx, [ref for ref in changed if ref[1] in known], done)
-    done.moved |= await link_store.parents_above(tx, [ref for ref in placed if ref[1] in known])
     await store.upsert(tx, rows)
-    done.moved |= await link_store.parents_above(tx, placed)
     await store.set_blockers(tx, newer, known)
     if created or gone:
         done.initiatives |= await link_store.save_created(tx, created, gone)
@@ -259,7 +334,7 @@ async def bury(
     """Put a tombstone on an item that a read found gone; a deleted item makes no initiative any more."""
     ref = (found.item.connection, found.item.id)
     await moved(tx, [ref], done)
-    done.moved |= await link_store.parents_above(tx, [ref])
+    done.moved |= above(found.item)
     await store.mark(tx, found, read_at=read_at, deleted_at=deleted_at, inaccessible_on=inaccessible_on)
     if deleted_at is not None:
         done.initiatives |= await link_store.save_created(tx, [], [ref])
@@ -445,6 +520,11 @@ def facts(item: WorkItem) -> tuple[object, ...]:
         item.time_estimate, item.team, item.flags, item.completed_at, item.canceled_at, item.archived, item.deleted,
         item.inaccessible, item.blocked_by, item.fields,
     )  # fmt: skip
+
+
+def above(item: WorkItem) -> set[Ref]:
+    """Return the structural parent of an item, in the store or not."""
+    return {(item.connection, item.parent_id)} if item.parent_id is not None else set()
 
 
 def place(item: WorkItem) -> tuple[object, ...]:

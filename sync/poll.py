@@ -15,7 +15,7 @@ from domain.errors import KeyrailError
 from storage import checkpoints, inbox
 from storage import items as store
 from sync.context import Context, Live
-from sync.ingest import Ingested, drain, finish_history, ingest, put, receive
+from sync.ingest import Ingested, drain, finish_history, ingest, put, receive, receiving
 
 WATERMARK = "changes"
 COMPLETE = "complete_to"
@@ -109,8 +109,10 @@ async def pull_history(context: Context, source: Live, pulled: Pulled, since: da
         if not started:
             context.watcher.stage(source.name, "history", None)
             started = True
-        async for page in source.connector.history(source.client, source.connection, source.reading, ids):
-            pulled.ingested.add(await receive(context, source, page, f"{run}/{after}"))
+        pages = source.connector.history(source.client, source.connection, source.reading, ids)
+        async with receiving(context, source, pages, f"{run}/{after}") as received:
+            async for done in received:
+                pulled.ingested.add(done)
         for start in range(0, len(ids), HISTORY_CHUNK):
             part = ids[start : start + HISTORY_CHUNK]
             async with context.store.write() as tx:

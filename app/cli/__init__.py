@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ for group in (setup, pull, read, act, data):
 
 def main() -> None:
     """Run a command and turn what went wrong into its exit code."""
+    gc.disable()  # until `common.run`: modules are no garbage
     try:
         code = app(standalone_mode=False)
     except BaseException as error:  # noqa: BLE001  # the outermost guard: every error becomes a sentence and a code

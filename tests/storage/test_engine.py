@@ -111,7 +111,7 @@ async def put_noise(tx, number):
         connection="jira",
         delivery_id=str(number),
         kind="items",
-        packed=bytes(4000),
+        body=bytes(4000),
         read_at=datetime(2026, 11, 18, tzinfo=UTC),
     )
 

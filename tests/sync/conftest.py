@@ -96,17 +96,35 @@ class Road:
             for name, connection in workspace.connections.items()
         }
 
-    async def receive(self, *entries, read_at=None, connection="jira", kind="items", body=None, run=None):
-        """Take in a page: items, or entries as the paper tracker writes them."""
+    def page(self, *entries, read_at=None, kind="items", body=None, number=None):
+        """Write a page: items, or entries as the paper tracker writes them."""
         written = [entry if isinstance(entry, dict) else {"item": entry} for entry in entries]
-        page = Page(
+        return Page(
             kind=kind,
             stream="changes",
-            number=next(self.numbers) if run is None else 1,
+            number=next(self.numbers) if number is None else number,
             body=orjson.dumps(written) if body is None else body,
             read_at=read_at or self.clock(),
             items=len(written),
         )
+
+    async def stream(self, *pages, connection="jira"):
+        """Take in pages that are ready at once, as a backfill does."""
+
+        async def feed():
+            for page in pages:
+                yield page
+
+        total = ingest.Ingested()
+        async with ingest.receiving(self.context, self.sources[connection], feed(), "run") as received:
+            async for done in received:
+                total.add(done)
+        self.moved.add(total)
+        return total
+
+    async def receive(self, *entries, read_at=None, connection="jira", kind="items", body=None, run=None):
+        """Take in a page: items, or entries as the paper tracker writes them."""
+        page = self.page(*entries, read_at=read_at, kind=kind, body=body, number=None if run is None else 1)
         done = await ingest.receive(self.context, self.sources[connection], page, run or "run")
         self.moved.add(done)
         return done

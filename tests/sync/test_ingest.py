@@ -116,6 +116,43 @@ async def test_a_value_that_the_database_cannot_hold_parks_its_item_alone(road, 
     assert await inbox_rows(road, "new") == []
 
 
+async def test_pages_that_are_ready_together_are_stored_together(road, item):
+    pages = [road.page(item(str(number)), item(str(number + 100), parent_id=str(number))) for number in range(1, 8)]
+    done = await road.stream(*pages)
+    assert (done.items, len(done.moved), done.parked) == (14, 14, 0)
+    assert len(await road.items()) == 14
+    assert [row.delivery_id for row in await inbox_rows(road, "done")] == [f"run/changes/{n}" for n in range(1, 8)]
+    again = await road.stream(*pages)
+    assert again.moved == set()
+    assert len(await inbox_rows(road, "done")) == 7
+
+
+async def test_a_page_that_cannot_be_read_parks_alone_among_those_stored_with_it(road, item):
+    broken = road.page(item("3"), {"itme": 1}, item("4"))
+    done = await road.stream(road.page(item("1")), broken, road.page(body=b"<html>"), road.page(item("2")))
+    assert (done.items, done.parked) == (4, 2)
+    assert set(await road.items()) == {"1", "2", "3", "4"}
+    assert await inbox_rows(road, "new") == []
+
+
+async def test_a_value_without_room_in_the_database_holds_back_no_page_stored_with_it(road, item):
+    await road.stream(
+        road.page(item("1")), road.page(item("2", title="nul \x00 inside"), item("3")), road.page(item("4"))
+    )
+    assert {"1", "3", "4"} <= set(await road.items())
+    assert await inbox_rows(road, "new") == []
+
+
+async def test_of_pages_stored_together_the_later_read_of_an_item_counts(road, item, clock):
+    first, second = clock(), clock.forward(seconds=1)
+    late = road.page(item("1", title="new"), read_at=second)
+    early = road.page(item("1", title="old"), {"delete": "2"}, read_at=first)
+    await road.stream(road.page(item("2"), read_at=first), late, early)
+    stored = await road.items()
+    assert stored["1"].item.title == "new"
+    assert stored["2"].item.deleted
+
+
 async def test_what_an_interrupted_run_left_is_read_by_the_next(road, item):
     async with road.store.write() as tx:
         for number, body in enumerate((orjson.dumps([{"item": item("1")}]), b"damaged", orjson.dumps([{"item": 1}]))):
@@ -124,7 +161,7 @@ async def test_what_an_interrupted_run_left_is_read_by_the_next(road, item):
                 connection="jira",
                 delivery_id=f"died/changes/{number}",
                 kind="items",
-                packed=inbox.pack(body) if number != 1 else body,
+                body=inbox.pack(body) if number != 1 else body,
                 read_at=road.clock(),
             )
     done = await ingest.drain(road.context, road.sources["jira"])
@@ -248,7 +285,7 @@ async def test_a_replayed_history_counts_for_items_that_did_not_move(road, item,
             connection="jira",
             delivery_id="1/0",
             kind="history",
-            packed=inbox.pack(orjson.dumps([entry])),
+            body=inbox.pack(orjson.dumps([entry])),
             read_at=clock(),
             error="could not be read then",
         )
