@@ -86,9 +86,14 @@ def _data(page: dict[str, Any]) -> dict[str, Any]:
 
 def _is_item(one: Mapping[str, Any]) -> bool:
     """Tell an issue or a milestone from what holds some; a project has a number too."""
-    if one.get("__typename") in WORK:
+    if _type(one) in WORK and "__typename" in one:
         return "number" in one or "title" in one
     return ("number" in one or "html_url" in one) and "title" in one and "items" not in one and "fields" not in one
+
+
+def _type(one: Mapping[str, Any]) -> str:
+    """Return the type that GraphQL gives a node; one that was not asked for it is taken for an issue."""
+    return str(one.get("__typename", "Issue"))
 
 
 def _walk(value: dict[str, Any], around: Repository, project: dict[str, Any], found: list[Entry]) -> None:
@@ -102,7 +107,7 @@ def _walk(value: dict[str, Any], around: Repository, project: dict[str, Any], fo
             continue
         if isinstance(part, list):
             _listed(part, around, project, found)
-        elif isinstance(part, dict) and part.get("__typename") not in NOT_WORK:
+        elif isinstance(part, dict) and _type(part) not in NOT_WORK:
             if _is_item(part):
                 _enter(part, around, found)
             else:
@@ -116,7 +121,7 @@ def _listed(nodes: list[Any], around: Repository, project: dict[str, Any], found
             continue
         if not isinstance(one, dict):
             raise PayloadError(f"An item of a GitHub page is {type(one).__name__} instead of an object.")
-        kind = one.get("__typename", "Issue")
+        kind = _type(one)
         if kind in NOT_WORK:
             continue
         if "content" in one:
@@ -134,7 +139,7 @@ def _holds_some(one: Mapping[str, Any]) -> bool:
 def _project_item(item: dict[str, Any], around: Repository, project: dict[str, Any], found: list[Entry]) -> None:
     """Take in the issue behind an item of a project, with what the project says about it."""
     content = item["content"]
-    if not isinstance(content, dict) or content.get("__typename", "Issue") != "Issue" or not content:
+    if not isinstance(content, dict) or not content or _type(content) != "Issue":
         return
     if "projectItems" not in content and "fieldValues" in item:
         told = {"project": item.get("project") or project, "fieldValues": item["fieldValues"]}
@@ -144,7 +149,7 @@ def _project_item(item: dict[str, Any], around: Repository, project: dict[str, A
 
 def _enter(one: dict[str, Any], around: Repository, found: list[Entry]) -> None:
     if not is_pull_request(one):
-        is_milestone = one.get("__typename") == "Milestone" or not MILESTONE_WORDS.isdisjoint(one)
+        is_milestone = _type(one) == "Milestone" or not MILESTONE_WORDS.isdisjoint(one)
         found.append(Entry(one, around, is_milestone))
     below = one.get("subIssues")
     if isinstance(below, dict):

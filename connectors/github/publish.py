@@ -133,12 +133,8 @@ def content_of(body: str, key: str) -> Mapping[str, Json]:
         else:
             summary["text"] = unescape(part)
     if head is not None and first == marker(key):
-        told: dict[str, Json] = {
-            "title": unescape(head["title"]),
-            "status": unescape(head["status"]),
-            "url": url,
-            "summary": summary,
-        }
+        title, status = unescape(head["title"]), unescape(head["status"])
+        told: dict[str, Json] = {"title": title, "status": status, "url": url, "summary": summary}
         if body_of(told, key) == text:
             return told
     return {"body": text}
@@ -160,8 +156,8 @@ def comment_read(spot: Spot) -> Call:
 
 
 def _comments(spot: Spot, before: str | None) -> Call:
-    variables: dict[str, Json] = {"id": spot.address} | ({"before": before} if before else {})
-    return graphql.request(GRAPHQL, COMMENTS, variables)
+    paging = {"before": before} if before else {}
+    return graphql.request(GRAPHQL, COMMENTS, {"id": spot.address, **paging})
 
 
 def comment_current(body: bytes, spot: Spot) -> There | Call | None:

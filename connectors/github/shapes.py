@@ -131,7 +131,7 @@ def is_pull_request(issue: Mapping[str, Any]) -> bool:
 
 def is_rest(issue: Mapping[str, Any]) -> bool:
     """Tell whether an issue or a milestone is said as REST and webhooks say it."""
-    return "createdAt" not in issue and ("created_at" in issue or "node_id" in issue)
+    return "createdAt" not in issue and ("created_at" in issue or "node_id" in issue or is_number(issue.get("id")))
 
 
 def rest_id(thing: Mapping[str, Any]) -> str | None:
@@ -152,7 +152,7 @@ def as_node(issue: Mapping[str, Any]) -> dict[str, Any]:
     milestone = issue.get("milestone")
     parent, number = place_in(issue.get("parent_issue_url"))
     state, reason = text_of(issue.get("state")), text_of(issue.get("state_reason"))
-    above = object_of(issue.get("parent"))
+    above, labels = object_of(issue.get("parent")), issue.get("labels")
     return {
         "__typename": "Issue",
         "id": rest_id(issue),
@@ -170,7 +170,9 @@ def as_node(issue: Mapping[str, Any]) -> dict[str, Any]:
         "parent": {"id": rest_id(above), "number": number, "repository": {"nameWithOwner": parent}} if parent else None,
         "subIssuesSummary": issue.get("sub_issues_summary"),
         "assignees": issue.get("assignees"),
-        "labels": [{"name": one} if isinstance(one, str) else one for one in issue.get("labels") or ()],
+        "labels": [{"name": one} if isinstance(one, str) else one for one in labels]
+        if isinstance(labels, list)
+        else [],
         "issueFieldValues": [_field_value(one) for one in objects(issue.get("issue_field_values"))],
     }
 
