@@ -11,7 +11,18 @@ from typing import Any
 
 from connectors.base import Parsed
 from connectors.linear.plan import Plan
-from connectors.linear.shapes import ISSUE, child, identity, instant, is_number, key_of, nodes_of, reference, text_of
+from connectors.linear.shapes import (
+    ISSUE,
+    child,
+    identity,
+    instant,
+    is_number,
+    key_of,
+    listed,
+    nodes_of,
+    reference,
+    text_of,
+)
 from domain.errors import PayloadError
 from domain.work import Transition
 
@@ -129,9 +140,9 @@ def _teams(entry: dict[str, Any], keys: tuple[Value, Value], plan: Plan) -> Iter
 def _labels(entry: dict[str, Any], verb: str, plan: Plan) -> Value:
     """Return the labels that were added or removed, by name where it is known and by id."""
     ids = entry.get(f"{verb}LabelIds")
-    nested = entry.get(f"{verb}Labels")
-    named = {label.get("id"): text_of(label.get("name")) for label in nested or () if isinstance(label, dict)}
-    wanted = [id for id in ids if isinstance(id, str)] if isinstance(ids, list) else [str(id) for id in named if id]
+    nested = listed(entry.get(f"{verb}Labels"))
+    named = {id: text_of(label.get("name")) for label in nested if (id := text_of(label.get("id")))}
+    wanted = [id for id in ids if isinstance(id, str)] if isinstance(ids, list) else list(named)
     if not wanted:
         return NOTHING
     names = [named.get(id) or next(iter(plan.labels.get(id, ())), id) for id in wanted]

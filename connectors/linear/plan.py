@@ -72,14 +72,13 @@ class Plan:
         return (found,) if found else ()
 
     def labels_of(self, node: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the names of a node's labels, once each: of those nested in it, and of the ids in `labelIds`."""
+        """Return the names of a node's labels, once each: in the order of `labelIds`, and then those nested alone."""
         nested = listed(node.get("labels"))
-        stated = {id: label_names(label) for label in nested if (id := text_of(label.get("id")))}
-        names = [name for label in nested for name in label_names(label)]
+        known = {id: label_names(label) for label in nested if (id := text_of(label.get("id")))}
         ids = node.get("labelIds")
-        for id in ids if isinstance(ids, list) else ():
-            if isinstance(id, str) and id not in stated:
-                names.extend(self.labels.get(id, ()))
+        wanted = [id for id in ids if isinstance(id, str)] if isinstance(ids, list) else []
+        names = [name for id in wanted for name in known.get(id) or self.labels.get(id, ())]
+        names += [name for label in nested if label.get("id") not in wanted for name in label_names(label)]
         return tuple(dict.fromkeys(names))
 
 

@@ -145,9 +145,9 @@ def _is_whole(issue: Mapping[str, Any], plan: Plan) -> bool:
     )
     if any(reference(issue, field) is not None and not name for field, name in named):
         return False
-    nested = {label.get("id") for label in listed(issue.get("labels"))}
+    known = [*[label.get("id") for label in listed(issue.get("labels"))], *plan.labels]
     ids = issue.get("labelIds")
-    return all(id in nested or id in plan.labels for id in (ids if isinstance(ids, list) else ()))
+    return all(id in known for id in (ids if isinstance(ids, list) else ()))
 
 
 def _is_our_own(delivery: Mapping[str, Any], data: Mapping[str, Any], account: str) -> bool:

@@ -235,3 +235,27 @@ def test_without_discovery_a_state_is_what_the_entry_says():
         (None, "In Progress"),
         ("In Progress", "Erledigt"),
     ]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["i9", "2026-01-01T00:00:00Z", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "key", "name", "identifier", "number", "nodes"]), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+SIDES = [f"{side}{name}" for side in ("from", "to") for name in ("State", "StateId", "Estimate", "Parent", "Team")]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    entry=st.dictionaries(
+        st.sampled_from([*SIDES, "addedLabelIds", "addedLabels", "removedLabels", "toCycle", "toProjectId"]), JSON
+    ),
+    issue=st.dictionaries(st.sampled_from(["previousIdentifiers", "identifier", "parent", "project"]), JSON),
+)
+def test_an_entry_with_any_fields_is_read_and_gives_texts(entry, issue):
+    for transition in history(entry, **issue).transitions:
+        texts = (transition.before, transition.after, transition.before_id, transition.after_id)
+        assert all(text is None or isinstance(text, str) for text in texts)
