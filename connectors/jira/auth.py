@@ -7,26 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import orjson
-from cryptography.fernet import Fernet
 
 from connectors import ratelimit
-from connectors.base import Answer
-from connectors.http import Access, Dialect, Wire, source_of, vendor_words
-from connectors.tokens import TokenStore, fernet, seal, unseal
+from connectors.http import Access, Dialect, Wire, source_of
+from connectors.oauth import Service, Tokens, revealed, tokens_of
+from connectors.tokens import TokenStore
 from domain.errors import AuthError, ConfigError, VendorUnavailableError
-from domain.workspace import Connection, Secret
+from domain.workspace import Connection
 
 GATEWAY = "https://api.atlassian.com"
 TOKEN_URL = "https://auth.atlassian.com/oauth/token"  # noqa: S105 an address, not a secret
 RESOURCES_URL = GATEWAY + "/oauth/token/accessible-resources"
-_EARLY = 60.0
-"""seconds before its end that an access token is no longer used"""
+SERVICE = Service(name="Atlassian", url=TOKEN_URL)
 
 
 def denied(status: int, headers: Mapping[str, str]) -> str | None:
@@ -46,10 +43,6 @@ DIALECT = Dialect(
     denied=denied,
     rates={"GET": 100.0, "POST": 100.0, "PUT": 50.0, "DELETE": 50.0},
 )
-
-
-def _text(value: object, what: str) -> str:
-    return value.reveal(what) if isinstance(value, Secret) else str(value)
 
 
 def _host(url: str) -> str:
@@ -83,7 +76,7 @@ class Fixed:
     def __init__(self, connection: Connection, authorization: str, secret: object, *, scoped: bool) -> None:
         self.base = connection.url.rstrip("/")
         self.source = source_of(secret)
-        self.secrets = (_text(secret, connection.name), authorization.partition(" ")[2])
+        self.secrets = (revealed(secret, connection.name), authorization.partition(" ")[2])
         self.hosts = frozenset({_host(connection.url)})
         self._connection = connection
         self._headers = {"authorization": authorization}
@@ -111,61 +104,30 @@ class Fixed:
 
 
 class OAuth:
-    """OAuth 2.0 (3LO): access tokens of an hour, refresh tokens that rotate with each use.
+    """OAuth 2.0 (3LO): access tokens of an hour at the gateway of the one site that the connection names."""
 
-    The newest pair is kept sealed in the store; a refresh happens under the store's lock, so that of two
-    replicas one refreshes and the other finds what it got.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        oauth: Mapping[str, object],
-        store: TokenStore,
-        cipher: Fernet,
-        now: Callable[[], datetime],
-    ) -> None:
-        name = connection.name
-        try:
-            self._id, self._secret = _text(oauth["client_id"], name), _text(oauth["client_secret"], name)
-            self._first = _text(oauth["refresh_token"], name)
-        except KeyError as missing:
-            raise ConfigError(
-                f"{name}: `auth.oauth` lacks {missing}. It needs client_id, client_secret, refresh_token."
-            ) from missing
+    def __init__(self, connection: Connection, tokens: Tokens) -> None:
         self.base = GATEWAY
-        self.source = source_of(oauth["refresh_token"])
+        self.source = tokens.source
         self.hosts = frozenset({_host(GATEWAY), _host(TOKEN_URL)})
         self._connection = connection
-        self._store = store
-        self._cipher = cipher
-        self._now = now
-        self._seed = hashlib.sha256(self._first.encode()).hexdigest()
-        self._tokens: dict[str, object] = {}
-        self._one = asyncio.Lock()
+        self._tokens = tokens
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What the operator gave and what was issued since."""
-        issued = (str(self._tokens.get(name) or "") for name in ("access", "refresh"))
-        return tuple(value for value in (self._secret, self._first, *issued) if value)
+        return self._tokens.secrets
 
     async def headers(self, wire: Wire) -> Mapping[str, str]:
         """Return the current access token, refreshed in time."""
-        if not self._usable(self._tokens, self._now()):
-            async with self._one:
-                if not self._usable(self._tokens, self._now()):
-                    await self._refresh(wire, stale=None)
+        proof = await self._tokens.current(wire)
         if not is_gateway(self.base):
-            await self._find_site(wire)
-        return {"authorization": f"Bearer {self._tokens['access']}"}
+            await self._find_site(wire, proof)
+        return self._tokens.proof
 
     async def refused(self, wire: Wire, base: str, sent: Mapping[str, str]) -> bool:
         """Get another access token in place of the refused one, unless that happened meanwhile."""
-        stale = sent.get("authorization", "").removeprefix("Bearer ")
-        async with self._one:
-            if self._tokens.get("access") == stale:
-                await self._refresh(wire, stale=stale)
+        await self._tokens.replace(wire, sent)
         return True
 
     def adopt(self, base: str) -> None:
@@ -173,59 +135,8 @@ class OAuth:
         if is_gateway(base):
             self.base = base
 
-    def _usable(self, tokens: Mapping[str, object], now: datetime) -> bool:
-        until = tokens.get("until")
-        return bool(tokens.get("access")) and isinstance(until, int | float) and until - _EARLY > now.timestamp()
-
-    async def _refresh(self, wire: Wire, stale: str | None) -> None:
-        name = self._connection.name
-        async with self._store.lock(name):
-            kept = unseal(self._cipher, await self._store.load(name))
-            if kept.get("seed") != self._seed:
-                kept = {}
-            if self._usable(kept, self._now()) and kept["access"] != stale:
-                self._tokens = kept
-                return
-            body = orjson.dumps(
-                {
-                    "grant_type": "refresh_token",
-                    "client_id": self._id,
-                    "client_secret": self._secret,
-                    "refresh_token": kept.get("refresh") or self._first,
-                }
-            )
-            issued = self._issued(await wire("POST", TOKEN_URL, body=body))
-            fresh = {
-                "access": issued["access_token"],
-                "refresh": issued.get("refresh_token") or kept.get("refresh") or self._first,
-                "until": self._now().timestamp() + (ratelimit.number(str(issued.get("expires_in"))) or 3600.0),
-                "seed": self._seed,
-            }
-            await self._store.save(name, seal(self._cipher, fresh))
-            self._tokens = fresh
-
-    def _issued(self, answer: Answer) -> dict[str, object]:
-        name = self._connection.name
-        if answer.status >= 500 or answer.status == 429:
-            raise VendorUnavailableError(f"{name}: Atlassian's token service answered {answer.status}.")
-        try:
-            issued = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
-            issued = None
-        if answer.status != 200 or not isinstance(issued, dict) or not issued.get("access_token"):
-            said = vendor_words(answer.body)
-            for secret in self.secrets:
-                said = said.replace(secret, "***")
-            raise AuthError(
-                f"{name}: Atlassian refused the refresh token of {self.source} ({answer.status}). It was revoked, or "
-                "unused for too long: authorise the app again and put the new refresh token there. "
-                f'Atlassian says: "{said[:200]}"'
-            )
-        return issued
-
-    async def _find_site(self, wire: Wire) -> None:
+    async def _find_site(self, wire: Wire, proof: Mapping[str, str]) -> None:
         name, site = self._connection.name, self._connection.url.rstrip("/")
-        proof = {"authorization": f"Bearer {self._tokens['access']}"}
         answer = await wire("GET", RESOURCES_URL, headers=proof)
         try:
             sites = orjson.loads(answer.body) if answer.status == 200 else []
@@ -253,18 +164,16 @@ def access(
     """
     auth, name = connection.auth, connection.name
     if isinstance(oauth := auth.get("oauth"), Mapping):
-        cipher = fernet(name, secret_key)
-        if store is None:
-            raise ConfigError(f"{name}: OAuth needs the database to keep the issued tokens.")
-        return OAuth(connection, oauth, store, cipher, now)
+        tokens = tokens_of(connection, oauth, SERVICE, store=store, secret_key=secret_key, now=now)
+        return OAuth(connection, tokens)
     if pat := auth.get("pat"):
-        return Fixed(connection, f"Bearer {_text(pat, name)}", pat, scoped=False)
+        return Fixed(connection, f"Bearer {revealed(pat, name)}", pat, scoped=False)
     user = auth.get("email") or auth.get("user") or auth.get("username")
     secret = auth.get("token") or auth.get("password")
     if not user or not secret:
         raise ConfigError(
             f"{name}: `auth` needs email and token (Cloud), pat or user and password (Data Center), or oauth."
         )
-    pair = f"{_text(user, name)}:{_text(secret, name)}".encode()
+    pair = f"{revealed(user, name)}:{revealed(secret, name)}".encode()
     scoped = connection.deployment != "datacenter" and _host(connection.url).endswith(".atlassian.net")
     return Fixed(connection, "Basic " + base64.b64encode(pair).decode("ascii"), secret, scoped=scoped)

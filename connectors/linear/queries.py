@@ -18,6 +18,8 @@ HISTORY_BULK = 50
 """issues whose history one request reads"""
 NO_END = 1_000_000_000
 """a number that no issue has"""
+ISSUE_POINTS = 37
+"""what an issue costs at most by Linear's formula: 0.1 a property, 1 an object, a list its content times `first`"""
 
 OPTIONAL: Mapping[str, tuple[str, ...]] = {"Project": ("identifier", "previousIdentifiers")}
 """Fields that newer schemas have, by type: asked for only where discovery found them."""
@@ -144,9 +146,6 @@ SIZES = _listing(
     variables=_IDS,
     chosen=_BY_ID,
 )
-RATE_LIMIT = """query RateLimit {
-  rateLimitStatus { kind limits { type allowedAmount remainingAmount period reset } }
-}"""
 
 LABELS_BY_ID: Mapping[str, str] = {
     "issues": _listing(
@@ -165,17 +164,10 @@ ISSUES_IN_WINDOW = _listing("IssuesInWindow", "issues", PAGE, ISSUE, variables=_
 ISSUES_CHANGED = _listing("IssuesChanged", "issues", PAGE, ISSUE, variables=_SPAN, chosen=_IN_SPAN, order="updatedAt")
 ISSUES_BY_ID = _listing("IssuesById", "issues", PAGE, ISSUE, variables=_IDS, chosen=_BY_ID)
 INITIATIVES = _listing("Initiatives", "initiatives", SHORT_PAGE, INITIATIVE)
+INITIATIVES_SEEN = _listing("InitiativesSeen", "initiatives", 1, "id")
 INITIATIVES_BY_ID = _listing("InitiativesById", "initiatives", SHORT_PAGE, INITIATIVE, variables=_IDS, chosen=_BY_ID)
 
 ISSUE_IDS = _listing("IssueIds", "issues", PAGE, "id trashed", variables=_WINDOW, chosen=_IN_WINDOW)
-PROJECT_IDS = _listing("ProjectIds", "projects", PAGE, "id trashed", variables=_TEAMS, chosen=_TOUCHED)
-INITIATIVE_IDS = _listing("InitiativeIds", "initiatives", PAGE, "id trashed parentInitiative { id }")
-INITIATIVE_PROJECTS = _listing(
-    "InitiativeProjects", "initiativeToProjects", PAGE, "id archivedAt initiative { id } project { id }"
-)
-INITIATIVE_RELATIONS = _listing(
-    "InitiativeRelations", "initiativeRelations", PAGE, "id archivedAt initiative { id } relatedInitiative { id }"
-)
 
 HISTORY = _listing(
     "History",

@@ -1,0 +1,33 @@
+"""Linear: one connector, put together here; nothing else is decided in this file."""
+
+from connectors.base import Connector
+from connectors.linear.auth import DIALECT, access
+from connectors.linear.changes import changes
+from connectors.linear.client import backfill, count, fetch, ids, locate
+from connectors.linear.discover import discover
+from connectors.linear.history import history
+from connectors.linear.parse import defaults, kind_of, parse, split
+from connectors.linear.probe import probe
+from connectors.linear.publish import OUTLETS
+from connectors.linear.webhook import delivery_id, hints, verify, webhook
+
+CONNECTOR = Connector(
+    type="linear",
+    discover=discover,
+    count=count,
+    backfill=backfill,
+    changes=changes,
+    history=history,
+    ids=ids,
+    fetch=fetch,
+    locate=locate,
+    probe=probe,
+    parse=parse,
+    split=split,
+    kind_of=kind_of,
+    webhook=webhook,
+    defaults=defaults,
+    outlets=OUTLETS,
+)
+
+__all__ = ["CONNECTOR", "DIALECT", "access", "delivery_id", "hints", "verify"]

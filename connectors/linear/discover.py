@@ -1,0 +1,157 @@
+"""What must be known about a workspace before anything is read: who we are, its teams, states, statuses and labels.
+
+Requests run side by side; each refusal says what in `keyrail.yaml` to change. No issue is read here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from connectors.base import Json, Reading
+from connectors.http import Client
+from connectors.linear import queries
+from connectors.linear.changes import server_time, to_ms
+from connectors.linear.containers import initiatives_visible
+from connectors.linear.site import Node, all_nodes, in_scope, names_of, told, wanted_teams
+from domain.errors import AuthError, ConfigError, RejectedError
+from domain.workspace import Connection
+
+
+async def discover(client: Client, connection: Connection, before: Reading | None = None) -> Reading:
+    """Read what later reads need: who we are first, then the rest.
+
+    Raises AuthError where we are nobody, ConfigError where the scope names a team that is not there.
+    """
+    who, _, data = await told(client, queries.ask(queries.VIEWER))
+    account = account_of(client, data)
+    teams, states, statuses, labels, fields, initiatives = await asyncio.gather(
+        all_nodes(client, queries.TEAMS, "teams"),
+        all_nodes(client, queries.STATES, "workflowStates"),
+        all_nodes(client, queries.PROJECT_STATUSES, "projectStatuses"),
+        _labels(client),
+        _project_fields(client),
+        initiatives_visible(client),
+    )
+    roster: dict[str, Mapping[str, Json]] = {str(team["id"]): _team(team) for team in teams if team.get("id")}
+    lost = _lost_teams(connection, roster, before)
+    facts: dict[str, Json] = {
+        "workspace": _workspace(data),
+        "app": data["viewer"].get("app") is True,
+        "teams": dict(roster),
+        "visible_teams": sorted(str(team["key"]) for team in roster.values()),
+        "statuses": {str(one["id"]): [one.get("name"), one.get("type")] for one in [*statuses, *states]},
+        "labels": labels,
+        "project_fields": list[Json](fields),
+        "initiatives": initiatives,
+        "lost": {"teams": lost},
+        "read_ms": int(to_ms(server_time(who))),
+    }
+    return Reading(facts=facts, account=account, digest=_digest(connection, roster, fields))
+
+
+def account_of(client: Client, data: Mapping[str, Any]) -> str:
+    """Return our account's id; raise AuthError where Linear knows no one behind our credentials."""
+    viewer = data.get("viewer")
+    id = viewer.get("id") if isinstance(viewer, dict) else None
+    if not id:
+        raise AuthError(
+            f"{client.name}: Linear answers, but knows no one behind the credentials of {client.access.source}. "
+            "Make a new key and set it there."
+        )
+    return str(id)
+
+
+async def _labels(client: Client) -> dict[str, Json]:
+    """Return all labels by id: the name, and of one in a group that of the group."""
+    issue, project = await asyncio.gather(
+        all_nodes(client, queries.ISSUE_LABELS, "issueLabels"),
+        all_nodes(client, queries.PROJECT_LABELS, "projectLabels"),
+    )
+    initiative: list[Node] = []
+    if await initiatives_visible(client):
+        initiative = await all_nodes(client, queries.INITIATIVE_LABELS, "initiativeLabels")
+    return {str(label["id"]): _label(label) for label in [*issue, *project, *initiative] if label.get("id")}
+
+
+def _label(label: Mapping[str, Any]) -> Json:
+    parent, name = label.get("parent"), label.get("name")
+    return {"name": name, "parent": parent.get("name")} if isinstance(parent, dict) else name
+
+
+async def _project_fields(client: Client) -> tuple[str, ...]:
+    """Ask the schema for the optional fields of a project; none where it is not shown."""
+    try:
+        _, _, data = await told(client, queries.ask(queries.SHAPE))
+    except RejectedError:
+        return ()
+    shape = data.get("project")
+    fields = shape.get("fields") if isinstance(shape, dict) else None
+    known = {field.get("name") for field in fields or [] if isinstance(field, dict)}
+    wanted = queries.OPTIONAL["Project"]
+    return wanted if known.issuperset(wanted) else ()
+
+
+def _team(team: Mapping[str, Any]) -> dict[str, Json]:
+    return {
+        "key": team.get("key"),
+        "name": team.get("name"),
+        "estimates": team.get("issueEstimationType") != "notUsed",
+        "visibility": team.get("visibility"),
+    }
+
+
+def _workspace(data: Mapping[str, Any]) -> Json:
+    organization = data.get("organization")
+    return organization.get("urlKey") if isinstance(organization, dict) else None
+
+
+def _lost_teams(connection: Connection, roster: Mapping[str, Mapping[str, Json]], before: Reading | None) -> list[Json]:
+    """Return the teams in scope that we used to see and do not see any more, unless that is all of them.
+
+    Raises ConfigError for a team that we never saw.
+    """
+    visible = {name for id, team in roster.items() for name in names_of(id, team)}
+    wanted = wanted_teams(connection)
+    if not wanted:
+        raise ConfigError(f"{connection.name}: `scope` needs `teams`.")
+    missing = [name for name in wanted if name.lower() not in visible]
+    seen = _seen_before(before)
+    if missing and len(missing) < len(wanted) and all(name.lower() in seen for name in missing):
+        return list(missing)
+    if missing:
+        keys = [str(team["key"]) for team in roster.values()]
+        near = difflib.get_close_matches(missing[0].upper(), keys, n=1, cutoff=0.5)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise ConfigError(
+            f"{connection.name}: team '{missing[0]}' of `scope.teams` does not exist, or is private and our account is "
+            f"not in it. Check the key, and who may see the team.{hint}"
+        )
+    return []
+
+
+def _seen_before(before: Reading | None) -> set[str]:
+    """Return what the teams may be called that an earlier discovery saw, or knew as lost already."""
+    if before is None:
+        return set()
+    roster = before.facts.get("teams")
+    teams = {id: team for id, team in roster.items() if isinstance(team, dict)} if isinstance(roster, dict) else {}
+    lost = {str(name).lower() for name in before.lost.get("teams", [])}
+    return lost.union(*(names_of(id, team) for id, team in teams.items()))
+
+
+def _digest(connection: Connection, roster: Mapping[str, Mapping[str, Json]], fields: Sequence[str]) -> str:
+    scoped = {id: team for id, team in roster.items() if in_scope(connection, id, team)}
+    decides = {
+        "url": connection.url.rstrip("/"),
+        "scope": connection.scope,
+        "estimate": connection.estimate,
+        "estimates": sorted(id for id, team in scoped.items() if team["estimates"]),
+        "read": [queries.ISSUE, queries.PROJECT, queries.INITIATIVE, queries.ENTRY, *fields],
+    }
+    return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()

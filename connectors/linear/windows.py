@@ -1,0 +1,90 @@
+"""The issues of teams in windows of their numbers: read side by side, a page a window.
+
+Linear's lists have no other order than newest first and give the next cursor with the page alone, so one list is read
+one page after the other. But numbers count up within a team, and the team tells how many issues it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.base import Json
+from connectors.http import Client
+from connectors.linear import queries
+from connectors.linear.site import Site, all_nodes
+
+SIZES = "sizes of teams"
+"""the note of a session: what Linear says about the teams in scope"""
+DENSE, FILL = 0.9, 0.9
+"""share of numbers in use from which a window has as many numbers as a page has room; how full others are planned"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What a team says about its issues: how many there are, and a number that is in use, the newest issue's."""
+
+    team: str
+    count: int
+    newest: int
+
+    @property
+    def highest(self) -> int:
+        """The highest number that is known to be in use: no fewer numbers than issues."""
+        return max(self.count, self.newest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Issues of a team with low <= number < high."""
+
+    team: str
+    low: int
+    high: int
+
+    @property
+    def variables(self) -> dict[str, Json]:
+        """The variables of a document that reads it."""
+        return {"team": self.team, "low": self.low, "high": self.high}
+
+
+async def sizes(client: Client, site: Site) -> list[Size]:
+    """Ask once a session how many issues the teams in scope have, archived ones too."""
+    known = client.notes.get(SIZES)
+    if isinstance(known, list):
+        return known
+    found: list[Size] = []
+    ids = list(site.teams)
+    for at in range(0, len(ids), queries.SHORT_PAGE):
+        chunk: list[Json] = list(ids[at : at + queries.SHORT_PAGE])
+        found.extend(map(size_of, await all_nodes(client, queries.SIZES, "teams", ids=chunk)))
+    client.notes[SIZES] = found
+    return found
+
+
+def size_of(team: Mapping[str, Any]) -> Size:
+    """Read what a team says."""
+    newest = [node.get("number") for node in (team.get("issues") or {}).get("nodes") or [] if isinstance(node, dict)]
+    return Size(
+        team=str(team.get("id")), count=_whole(team.get("issueCount")), newest=max(map(_whole, newest), default=0)
+    )
+
+
+def windows_of(teams: Sequence[Size]) -> Iterator[Window]:
+    """Cut the numbers of each team into windows of about a page; the last has no end.
+
+    Where many numbers are not in use, for issues moved away or gone for good, windows are wider, and those that
+    turn out too full are read on.
+    """
+    for team in teams:
+        density = team.count / team.highest if team.highest else 1.0
+        width = queries.PAGE if density >= DENSE or not density else int(queries.PAGE * FILL / density)
+        starts = range(0, max(team.highest, 1), width)
+        for low in starts[:-1]:
+            yield Window(team=team.team, low=low, high=low + width)
+        yield Window(team=team.team, low=starts[-1], high=queries.NO_END)
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 0
