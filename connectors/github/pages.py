@@ -28,6 +28,7 @@ NOT_WORK = frozenset({"PullRequest", "DraftIssue", "Discussion"})
 
 CLOSED_BOOKS = frozenset({
     "rateLimit", "viewer", "pageInfo", "owner", "timelineItems", "labels", "issueTypes", "issueFields", "fields",
+    "discussions", "pullRequests",
 })  # fmt: skip
 """What stands beside items in an answer and holds none."""
 

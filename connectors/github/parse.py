@@ -86,6 +86,7 @@ def _item(entry: Entry, plan: Plan) -> WorkItem | None:
 
 
 def _face(node: Mapping[str, Any], repository: Repository, what: str) -> _Face:
+    """Return what an item must state; only a milestone may be too old to say when it was changed."""
     id, number, title = node.get("id"), node.get("number"), node.get("title")
     if not isinstance(id, str) or not id:
         raise PayloadError(f"{what} {number if number is not None else '(no number)'} has no 'id'.")
@@ -95,7 +96,8 @@ def _face(node: Mapping[str, Any], repository: Repository, what: str) -> _Face:
     if not repository.name:
         raise PayloadError(f"{what} {id} (number {number}) does not say which repository it is in.")
     key = key_of(repository.name, number, milestone=what == "Milestone")
-    created, updated = instant(node.get("createdAt")), instant(node.get("updatedAt"))
+    created = instant(node.get("createdAt"))
+    updated = instant(node.get("updatedAt")) or (created if what == "Milestone" else None)
     if created is None or updated is None:
         name = "updatedAt" if updated is None else "createdAt"
         raise PayloadError(f"{what} {key}: '{name}' is missing or not a time ({node.get(name)!r}).")

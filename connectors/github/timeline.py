@@ -19,6 +19,7 @@ from connectors.github.shapes import (
     Repository,
     as_node,
     instant,
+    is_pull_request,
     is_rest,
     key_of,
     object_of,
@@ -97,7 +98,8 @@ def _timelines(page: Any) -> Iterator[tuple[dict[str, Any], list[Any], bool]]:
         id = rest_id(issue)
         if id is None:
             raise PayloadError("A list of events does not say which issue it is of: GitHub leaves it out, add it.")
-        by_issue.setdefault(id, (issue, []))[1].append(event)
+        if not is_pull_request(issue):
+            by_issue.setdefault(id, (issue, []))[1].append(event)
     yield from ((issue, told, False) for issue, told in by_issue.values())
 
 
