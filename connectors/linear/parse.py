@@ -16,9 +16,11 @@ from connectors.linear.past import is_history, read_history
 from connectors.linear.plan import Plan, defaults, plan_of
 from connectors.linear.shapes import (
     INITIATIVE,
+    ISSUE,
     PROJECT,
     blockers_of,
     child,
+    cycle_of,
     day,
     identifier_of,
     identity,
@@ -28,12 +30,14 @@ from connectors.linear.shapes import (
     listed,
     load,
     mirrors_of,
+    name_of,
     nodes_of,
+    people_of,
     reference,
     text_of,
 )
 from domain.errors import PayloadError
-from domain.work import Category, Change, Delete, ItemRef, Level, Upsert, WorkItem
+from domain.work import Category, Change, Delete, ItemRef, Level, Refetch, Upsert, WorkItem
 from domain.workspace import Connection
 
 __all__ = ["defaults", "kind_of", "parse", "split"]
@@ -69,11 +73,23 @@ INITIATIVE_STATES: Mapping[str, Category] = {
 """Status of an initiative, without case -> category."""
 
 
+STATED: Mapping[str, frozenset[str]] = {
+    ISSUE: frozenset({"identifier", "number"}),
+    PROJECT: frozenset({"name"}),
+    INITIATIVE: frozenset({"name"}),
+}
+"""Kind -> fields of which a node needs one to be read: what it is called."""
+
+TIMES = frozenset({"createdAt", "updatedAt"})
+"""Fields of which a node needs one to be read: how old it is."""
+
+
 def parse(kind: str, body: object, connection: Connection, reading: Reading) -> Parsed:
     """Read a stored page, given as bytes or as the JSON value that it holds.
 
     ``items``: an answer, a connection, a list or one node; each issue, project and initiative becomes an `Upsert`,
-    or a `Delete` where it is in the trash, from which it may come back. ``history``: issues with their `history`.
+    a `Delete` where it is in the trash, from which it may come back, or a `Refetch` where neither name nor age was
+    asked for. ``history``: issues with their `history`.
     Raises PayloadError that names the thing and what is wrong with it.
     """
     page = load(body)
@@ -105,11 +121,13 @@ def split(kind: str, body: bytes) -> list[bytes]:
 
 
 def change_of(kind: str, node: Any, plan: Plan) -> Change:
-    """Read one node of a known kind."""
+    """Read one node of a known kind; one that was asked for little more than its id is to be read again."""
     id = identity(kind, node)
+    ref, key = ItemRef(connection=plan.connection, id=id), key_of(node, kind) or ""
     if node.get("trashed") is True:
-        key = text_of(node.get("identifier")) or key_of(node)
-        return Delete(ref=ItemRef(connection=plan.connection, id=id), key=key or "")
+        return Delete(ref=ref, key=key)
+    if STATED[kind].isdisjoint(node) or TIMES.isdisjoint(node):
+        return Refetch(ref=ref, key=key)
     if kind == PROJECT:
         return Upsert(item=_project(id, node, plan))
     return Upsert(item=_initiative(id, node, plan) if kind == INITIATIVE else _issue(id, node, plan))
@@ -129,9 +147,9 @@ def _issue(id: str, node: dict[str, Any], plan: Plan) -> WorkItem:
         estimate = None
         flags.insert(0, "bad_estimate")
     parent_id, parent_key = _parent(id, node)
-    sprint = plan.cycle(node)
-    milestone = plan.milestone(node)
-    project = plan.project(node)
+    sprint = cycle_of(node)
+    milestone = name_of(node, "projectMilestone")
+    project = name_of(node, "project")
     return WorkItem(
         connection=plan.connection,
         tracker="linear",
@@ -152,7 +170,7 @@ def _issue(id: str, node: dict[str, Any], plan: Plan) -> WorkItem:
         parent_key=parent_key,
         containers=_containers(("cycle", sprint), ("milestone", milestone), ("project", project)),
         labels=plan.labels_of(node),
-        assignees=plan.person(node, "assignee"),
+        assignees=people_of(node, "assignee"),
         team=team_name or team_key or key.rpartition("-")[0],
         sprint=sprint,
         milestone=milestone,
@@ -199,7 +217,7 @@ def _project(id: str, node: dict[str, Any], plan: Plan) -> WorkItem:
             *[("team", each) for each, _ in teams],
         ),
         labels=plan.labels_of(node),
-        assignees=plan.person(node, "lead"),
+        assignees=people_of(node, "lead"),
         team=team_name or team_key,
         started_at=instant(get("startedAt")),
         completed_at=instant(get("completedAt")),
@@ -214,7 +232,7 @@ def _project(id: str, node: dict[str, Any], plan: Plan) -> WorkItem:
 
 def _initiative(id: str, node: dict[str, Any], plan: Plan) -> WorkItem:
     get = node.get
-    key = text_of(get("slugId")) or id
+    key = key_of(node, INITIATIVE) or id
     created, updated = _times("Initiative", key, node)
     flags = ["no_history"]
     word = text_of(get("status")) or ""
@@ -238,7 +256,7 @@ def _initiative(id: str, node: dict[str, Any], plan: Plan) -> WorkItem:
         parent_id=parent_id if parent_id != id else None,
         parent_key=text_of(parent.get("slugId")) if parent_id != id else None,
         labels=plan.labels_of(node),
-        assignees=plan.person(node, "owner"),
+        assignees=people_of(node, "owner"),
         started_at=instant(get("startedAt")),
         completed_at=instant(get("completedAt")),
         canceled_at=instant(get("canceledAt")),

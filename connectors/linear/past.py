@@ -14,6 +14,7 @@ from connectors.linear.plan import Plan
 from connectors.linear.shapes import (
     ISSUE,
     child,
+    cycle_of,
     identity,
     instant,
     is_number,
@@ -92,7 +93,7 @@ def _transitions(id: str, issue: dict[str, Any], entries: Sequence[Entry], plan:
             ("parent", *above[number]),
             *_teams(entry, keys.get(number, (NOTHING, NOTHING)), plan),
             ("labels", _labels(entry, "removed", plan), _labels(entry, "added", plan)),
-            ("sprint", _cycle(entry, "fromCycle", plan), _cycle(entry, "toCycle", plan)),
+            ("sprint", _cycle(entry, "fromCycle"), _cycle(entry, "toCycle")),
         ]
         for field, before, after in changes:
             if before != after:
@@ -113,8 +114,8 @@ def _state(entry: dict[str, Any], side: str, plan: Plan) -> Value:
     return plan.state(entry, side)[0], reference(entry, side)
 
 
-def _cycle(entry: dict[str, Any], side: str, plan: Plan) -> Value:
-    return plan.cycle(entry, side), reference(entry, side)
+def _cycle(entry: dict[str, Any], side: str) -> Value:
+    return cycle_of(entry, side), reference(entry, side)
 
 
 def _estimate(entry: dict[str, Any], side: str) -> Value:

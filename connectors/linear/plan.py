@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import Reading
-from connectors.linear.shapes import child, cycle_name, listed, reference, text_of
+from connectors.linear.shapes import child, listed, reference, text_of
 from domain.workspace import Connection
 
 
@@ -34,10 +34,6 @@ class Plan:
     silent: frozenset[str]
     states: Mapping[str, tuple[str | None, str | None]]
     labels: Mapping[str, tuple[str, ...]]
-    cycles: Mapping[str, str]
-    milestones: Mapping[str, str]
-    projects: Mapping[str, str]
-    users: Mapping[str, str]
 
     def team(self, node: Mapping[str, Any], field: str = "team") -> tuple[str | None, str | None, str | None]:
         """Return (id, key, name) of the team that a node is in; what it does not state is looked up."""
@@ -50,26 +46,6 @@ class Plan:
         state = child(node, field)
         name, type = self.states.get(reference(node, field) or "", (None, None))
         return text_of(state.get("name")) or name, text_of(state.get("type")) or type
-
-    def cycle(self, node: Mapping[str, Any], field: str = "cycle") -> str | None:
-        """Return the name of a cycle as Linear shows it: its own, else ``Cycle 7``."""
-        return cycle_name(child(node, field)) or self.cycles.get(reference(node, field) or "")
-
-    def milestone(self, node: Mapping[str, Any]) -> str | None:
-        """Return the name of the project milestone of an issue."""
-        told = text_of(child(node, "projectMilestone").get("name"))
-        return told or self.milestones.get(reference(node, "projectMilestone") or "")
-
-    def project(self, node: Mapping[str, Any], field: str = "project") -> str | None:
-        """Return the name of the project of an issue."""
-        return text_of(child(node, field).get("name")) or self.projects.get(reference(node, field) or "")
-
-    def person(self, node: Mapping[str, Any], field: str) -> tuple[str, ...]:
-        """Return who a field names: the e-mail address, else the name that is shown, none where nobody is known."""
-        person = child(node, field)
-        told = text_of(person.get("email")) or text_of(person.get("displayName")) or text_of(person.get("name"))
-        found = told or self.users.get(reference(node, field) or "")
-        return (found,) if found else ()
 
     def labels_of(self, node: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the names of a node's labels, once each: in the order of `labelIds`, and then those nested alone."""
@@ -96,10 +72,6 @@ def plan_of(connection: Connection, reading: Reading) -> Plan:
         ),
         states={id: _state(entry) for id, entry in _entries(facts.get("statuses")).items()},
         labels={id: names for id, entry in _entries(facts.get("labels")).items() if (names := label_names(entry))},
-        cycles=_names(facts.get("cycles")),
-        milestones=_names(facts.get("milestones")),
-        projects=_names(facts.get("projects")),
-        users=_names(facts.get("users")),
     )
 
 
@@ -126,8 +98,3 @@ def _state(entry: Any) -> tuple[str | None, str | None]:
     if isinstance(entry, list | tuple) and len(entry) > 1:
         return text_of(entry[0]), text_of(entry[-1])
     return None, text_of(entry)
-
-
-def _names(told: object) -> dict[str, str]:
-    names = {id: text_of(entry) or _field(entry, "name") for id, entry in _entries(told).items()}
-    return {id: name for id, name in names.items() if name}

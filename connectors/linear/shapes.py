@@ -193,15 +193,28 @@ def identifier_of(issue: Mapping[str, Any], team_key: str | None) -> str | None:
     return f"{team_key}-{int(number)}" if team_key and is_number(number) else None
 
 
-def key_of(thing: Mapping[str, Any]) -> str | None:
-    """Return the key of a project: its identifier where the workspace has them, else the slug of its address."""
-    return text_of(thing.get("identifier")) or text_of(thing.get("slugId"))
+def key_of(node: Mapping[str, Any], kind: str = "") -> str | None:
+    """Return the key that a node states: its identifier, else the slug of its address; of an initiative the slug."""
+    identifier = text_of(node.get("identifier")) if kind != INITIATIVE else None
+    return identifier or text_of(node.get("slugId"))
 
 
-def cycle_name(cycle: Mapping[str, Any]) -> str | None:
+def name_of(node: Mapping[str, Any], field: str) -> str | None:
+    """Return the name of what a field refers to, None where it is not told."""
+    return text_of(child(node, field).get("name"))
+
+
+def cycle_of(node: Mapping[str, Any], field: str = "cycle") -> str | None:
     """Return the name of a cycle as Linear shows it: its own, else ``Cycle 7``."""
-    number = cycle.get("number")
-    return text_of(cycle.get("name")) or (f"Cycle {int(number)}" if is_number(number) else None)
+    number = child(node, field).get("number")
+    return name_of(node, field) or (f"Cycle {int(number)}" if is_number(number) else None)
+
+
+def people_of(node: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    """Return who a field names: the e-mail address, else the name that is shown, none where nobody is."""
+    person = child(node, field)
+    found = text_of(person.get("email")) or text_of(person.get("displayName")) or text_of(person.get("name"))
+    return (found,) if found else ()
 
 
 def blockers_of(issue: Mapping[str, Any]) -> tuple[str, ...]:

@@ -18,12 +18,15 @@ from connectors.linear.shapes import (
     ISSUE,
     PROJECT,
     child,
+    cycle_of,
     identifier_of,
     identity,
     is_number,
     key_of,
     listed,
     load,
+    name_of,
+    people_of,
     reference,
     text_of,
 )
@@ -123,7 +126,7 @@ def _change(name: str, delivery: dict[str, Any], plan: Plan, account: str) -> Ch
     id = identity(name, data)
     if name == ISSUE and action != "remove" and _is_whole(data, plan):
         return change_of(name, {"url": delivery.get("url"), **data}, plan)
-    key = (identifier_of(data, plan.team(data)[1]) if name == ISSUE else key_of(data)) or ""
+    key = (identifier_of(data, plan.team(data)[1]) if name == ISSUE else key_of(data, name)) or ""
     return Refetch(ref=ItemRef(connection=plan.connection, id=id), key=key)
 
 
@@ -138,10 +141,10 @@ def _is_whole(issue: Mapping[str, Any], plan: Plan) -> bool:
     if not all(field in issue or f"{field}Id" in issue for field in ("parent", "project")):
         return False
     named = (
-        ("project", plan.project(issue)),
-        ("cycle", plan.cycle(issue)),
-        ("projectMilestone", plan.milestone(issue)),
-        ("assignee", plan.person(issue, "assignee")),
+        ("project", name_of(issue, "project")),
+        ("cycle", cycle_of(issue)),
+        ("projectMilestone", name_of(issue, "projectMilestone")),
+        ("assignee", people_of(issue, "assignee")),
     )
     if any(reference(issue, field) is not None and not name for field, name in named):
         return False

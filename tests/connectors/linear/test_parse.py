@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.base import Parsed, Reading
 from connectors.linear.parse import defaults, kind_of, parse, split
 from domain.errors import PayloadError
-from domain.work import Category, Delete, ItemRef, Level, Upsert, WorkItem
+from domain.work import Category, Delete, ItemRef, Level, Refetch, Upsert, WorkItem
 from domain.workspace import Connection
 from sync.mapping import project_names
 
@@ -290,11 +290,6 @@ def test_a_sprint_is_the_cycle_as_linear_shows_it(cycle, sprint):
     assert (item.sprint, item.containers) == (sprint, (f"cycle:{sprint}",) if sprint else ())
 
 
-def test_a_cycle_that_is_named_by_id_alone_is_what_discovery_says():
-    reading = replace(READ, facts={**READ.facts, "cycles": {"c7": {"name": "Winter"}}})
-    assert one(issue(cycle={"id": "c7"}), reading).sprint == "Winter"
-
-
 def test_what_is_kept_in_sync_is_mirrored_once_and_what_cannot_be_found_is_not():
     synced = [
         {"id": "1", "service": "github", "metadata": {"owner": "acme", "repo": "api", "number": 9}},
@@ -543,9 +538,9 @@ def test_what_is_none_of_ours_is_knowingly_ignored(body):
         (b'{"data": {"issues": {"nodes": [7]}}}', "int instead of an object"),
         (b'{"data": {"issues": {"nodes": [{"identifier": "MOB-1"}]}}}', "Issue MOB-1 has no 'id'"),
         (b'{"data": {"projects": {"nodes": [{"name": "Pay"}]}}}', "Project Pay has no 'id'"),
-        (b'{"data": {"issues": {"nodes": [{"id": "i1", "identifier": "MOB-1"}]}}}', "MOB-1: 'updatedAt' is missing"),
+        (json.dumps(issue(updatedAt=None, createdAt=None)).encode(), "Issue MOB-1: 'updatedAt' is missing"),
         (
-            b'{"data": {"projects": {"nodes": [{"id": "p", "slugId": "abc", "updatedAt": "2026-01-01T00:00:00"}]}}}',
+            json.dumps(project(updatedAt="2026-01-01T00:00:00", createdAt=7)).encode(),
             "Project abc: 'updatedAt' is missing or not a time",
         ),
     ],
@@ -553,6 +548,21 @@ def test_what_is_none_of_ours_is_knowingly_ignored(body):
 def test_a_broken_page_says_what_is_broken(body, says):
     with pytest.raises(PayloadError, match=says):
         parse("items", body, LINEAR, READ)
+
+
+@pytest.mark.parametrize(
+    ("answer", "key"),
+    [
+        ({"issue": {"id": "x"}}, ""),
+        ({"issue": {"id": "x", "identifier": "MOB-1", "state": {"type": "started"}}}, "MOB-1"),
+        ({"issues": {"nodes": [{"id": "x", "updatedAt": "2026-01-02T00:00:00Z"}]}}, ""),
+        ({"projects": {"nodes": [{"id": "x", "slugId": "abc", "name": "Pay"}]}}, "abc"),
+        ({"initiative": {"id": "x", "slugId": "abc", "identifier": "I-1", "name": "Grow"}}, "abc"),
+    ],
+)
+def test_what_was_asked_for_little_more_than_its_id_is_to_be_read_again(answer, key):
+    changes = parse("items", json.dumps({"data": answer}).encode(), LINEAR, READ).changes
+    assert changes == (Refetch(ref=ItemRef(connection="linear-acme", id="x"), key=key),)
 
 
 def test_a_kind_that_nobody_knows_is_named():
@@ -599,10 +609,10 @@ def test_a_thing_that_only_its_page_names_keeps_its_kind_when_cut_out():
 
 
 def test_what_is_broken_in_a_page_is_a_piece_of_its_own():
-    page = json.dumps({"data": {"issues": {"nodes": [issue(), 7, {"id": "i2"}]}}}).encode()
-    good, number, bare = split("items", page)
+    page = json.dumps({"data": {"issues": {"nodes": [issue(), 7, {"identifier": "MOB-2"}]}}}).encode()
+    good, number, nameless = split("items", page)
     assert one(json.loads(good)).key == "MOB-1"
-    for piece in (number, bare):
+    for piece in (number, nameless):
         with pytest.raises(PayloadError):
             parse("items", piece, LINEAR, READ)
     assert split("items", b"{") == split("webhook", page) == []
