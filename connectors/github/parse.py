@@ -17,6 +17,7 @@ from connectors.github.plan import (
     Plan,
     defaults,
     plan_of,
+    site_of,
 )
 from connectors.github.shapes import (
     Repository,
@@ -48,7 +49,7 @@ from domain.errors import PayloadError
 from domain.work import Category, Level, Upsert, WorkItem
 from domain.workspace import Connection
 
-__all__ = ["defaults", "kind_of", "parse", "split"]
+__all__ = ["defaults", "key_at", "kind_of", "parse", "split"]
 
 
 def parse(kind: str, body: object, connection: Connection, reading: Reading) -> Parsed:
@@ -65,6 +66,15 @@ def parse(kind: str, body: object, connection: Connection, reading: Reading) -> 
     if kind == "history":
         return read_history(page, plan)
     raise PayloadError(f"{connection.name}: a GitHub page of kind '{kind}' is unknown; expected items or history.")
+
+
+def key_at(address: str, connection: Connection) -> str | None:
+    """Return the key of the issue or milestone that a web address shows, None where it is of another site or none."""
+    site = site_of(connection.url).lower() + "/"
+    repository, number = place_in(address)
+    if number is None or not address.lower().startswith(site) or "/pull/" in address:
+        return None
+    return key_of(repository, number, milestone=f"{repository}/milestone/" in address)
 
 
 class _Face(NamedTuple):

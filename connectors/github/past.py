@@ -195,9 +195,9 @@ def _field(body: Mapping[str, Any]) -> str:
 
 
 def _project(body: Mapping[str, Any], plan: Plan) -> str:
-    """Return ``owner/number`` of a project, found by its number among those of the scope; else its id."""
+    """Return ``owner/number`` of a project, found by its id or its number among those of the scope; else its id."""
     project = object_of(body.get("project"))
-    if key := folded(project_key(project)):
+    if key := folded(project_key(project)) or plan.project_ids.get(text_of(project.get("id")) or ""):
         return key
     numbered = [name for name in plan.projects if name.rpartition("/")[2] == str(project.get("number"))]
     return numbered[0] if len(numbered) == 1 else text_of(project.get("id")) or ""

@@ -70,8 +70,8 @@ class Source:
 class Plan:
     """What one page needs of the connection and the discovery, looked up once.
 
-    `projects` are those of the scope, ``owner/number`` in lower case, the first leads. `meanings` are the operator's
-    categories by status word.
+    `projects` are those of the scope, ``owner/number`` in lower case, the first leads; `project_ids` has the same by
+    the ids that discovery found. `meanings` are the operator's categories by status word.
     """
 
     connection: str
@@ -82,6 +82,7 @@ class Plan:
     status: Source
     estimate: Source
     projects: tuple[str, ...]
+    project_ids: Mapping[str, str]
     team: str | None
     extra: tuple[tuple[str, str], ...]
     meanings: Mapping[str, str]
@@ -118,10 +119,17 @@ def plan_of(connection: Connection, reading: Reading) -> Plan:
         status=_source(connection.status),
         estimate=_source(connection.estimate),
         projects=tuple([folded(str(name)) for name in projects]) if isinstance(projects, (list, tuple)) else (),
+        project_ids=_project_ids(reading.facts.get("projects")),
         team=team,
         extra=tuple(fields.items()),
         meanings={folded(word): meaning for word, meaning in connection.statuses.items()},
     )
+
+
+def _project_ids(known: object) -> dict[str, str]:
+    """Read ``{"owner/number": {"id": …}}``."""
+    told = known.items() if isinstance(known, Mapping) else ()
+    return {str(one["id"]): folded(str(key)) for key, one in told if isinstance(one, Mapping) and "id" in one}
 
 
 def _source(told: object) -> Source:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Reading
-from connectors.github.parse import defaults, kind_of, parse, split
+from connectors.github.parse import defaults, key_at, kind_of, parse, split
 from domain.errors import PayloadError
 from domain.work import Category, Level, Upsert, WorkItem
 from domain.workspace import Connection
@@ -452,6 +452,28 @@ def test_the_repository_is_known_by_the_address_where_nothing_else_says_it():
 def test_an_issue_is_not_its_own_parent():
     item = one(issue(parent={"id": "I_1", "number": 1, "repository": API}))
     assert (item.parent_id, item.parent_key) == (None, None)
+
+
+SERVER = replace(GITHUB, url="https://github.acme.example/api/v3")
+
+
+@pytest.mark.parametrize(
+    ("address", "connection", "key"),
+    [
+        ("https://github.com/acme/api/issues/9", GITHUB, "acme/api#9"),
+        ("https://GitHub.com/acme/api/issues/9/?x#issuecomment-1", GITHUB, "acme/api#9"),
+        ("https://github.com/acme/api/milestone/3", GITHUB, "acme/api/milestone/3"),
+        ("https://github.com/acme/api/pull/9", GITHUB, None),
+        ("https://github.com/acme/api", GITHUB, None),
+        ("https://github.com.evil.example/acme/api/issues/9", GITHUB, None),
+        ("https://github.acme.example/acme/api/issues/9", GITHUB, None),
+        ("https://github.acme.example/acme/api/issues/9", SERVER, "acme/api#9"),
+        ("https://acme.ghe.com/acme/api/issues/9", replace(GITHUB, url="https://api.acme.ghe.com"), "acme/api#9"),
+        ("http://127.0.0.1:8080/acme/api/issues/9", replace(GITHUB, url="http://127.0.0.1:8080"), "acme/api#9"),
+    ],
+)
+def test_the_key_at_an_address(address, connection, key):
+    assert key_at(address, connection) == key
 
 
 # --- what is broken

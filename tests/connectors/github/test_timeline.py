@@ -205,6 +205,15 @@ def test_without_projects_in_the_scope_any_project_says_the_status():
     assert told(history(timeline(moved("1", "01-01", "", "Done", 40)))) == []
 
 
+def test_a_project_is_known_by_the_id_that_discovery_found():
+    connection = replace(GITHUB, scope={"projects": ["acme/12", "other/12"]})
+    known = {"acme/12": {"id": "PVT_12"}, "other/12": {"id": "PVT_x"}}
+    reading = replace(READ, facts={**READ.facts, "projects": known})
+    body = timeline(moved("1", "01-01", "", "Done"))
+    assert told(parse("history", body, connection, reading)) == [("1.0", "status", "open", "Done")]
+    assert told(history(body, connection)) == []
+
+
 def test_another_field_of_the_project_has_no_past():
     staged = replace(GITHUB, status={"project_field": "Stage"})
     assert told(history(timeline(moved("1", "01-01", "", "Done")), staged)) == []
