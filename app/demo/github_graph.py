@@ -53,7 +53,7 @@ class Asking:
     """One call as the fields see it: the site, what it costs and what is left, and the fault that it meets."""
 
     site: Site
-    rate: Told = field(default_factory=dict)
+    rate: Told | None = None
     fault: Fault | None = None
     partial: set[str] = field(default_factory=set)
     """logins of organizations whose single sign-on kept something back"""
@@ -163,7 +163,7 @@ def _account(kinds: Sequence[str], words: str) -> Resolver:
     return resolve
 
 
-def _rate_limit(_: Any, asking: Asking, **__: Any) -> Told:
+def _rate_limit(_: Any, asking: Asking, **__: Any) -> Told | None:
     return asking.rate
 
 

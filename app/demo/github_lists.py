@@ -32,7 +32,8 @@ def cursor(place: Place) -> str:
     return base64.b64encode(_START.encode() + orjson.dumps(place)).decode()
 
 
-def _place(text: str) -> Place:
+def place_of(text: str) -> Place:
+    """Read a cursor; raise GitHub's refusal where it is none."""
     try:
         told = base64.b64decode(text, validate=True).decode()
         return tuple(orjson.loads(told.removeprefix(_START)))
@@ -65,10 +66,10 @@ def page(
     """Return the page of a list that is asked for; `places` are those of its things, their numbers where None."""
     begin, end = 0, len(things)
     if after is not None:
-        place = _place(after)
+        place = place_of(after)
         begin = bisect_right(places, place) if places is not None else min(int(place[0]) + 1, end)
     if before is not None:
-        place = _place(before)
+        place = place_of(before)
         end = bisect_left(places, place) if places is not None else min(int(place[0]), end)
     most = asking.site.faults.page_size or 100
     low, high = begin, max(begin, end)

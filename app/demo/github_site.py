@@ -106,6 +106,8 @@ class Site:
         self.me = self.add_user(login, "Keyrail")
         self.member = self.add_user("delivery-lead", "Delivery lead")
         self.access = Access(self.me, token, self.now)
+        self.planning_statuses: list[dict[str, Any]] | None = None
+        """the issue statuses of repositories that are enrolled in the preview; None where none is"""
 
     @property
     def api_url(self) -> str:

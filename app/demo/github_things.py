@@ -7,6 +7,7 @@ and `github_rest`. Attributes are named as in GitHub's GraphQL schema, in snake 
 from __future__ import annotations
 
 import base64
+import functools
 from dataclasses import dataclass
 from dataclasses import field as slot
 from datetime import date as Day
@@ -22,6 +23,7 @@ Event = dict[str, Any]
 MAX_INT = 2**31 - 1
 
 
+@functools.lru_cache(maxsize=65_536)
 def node_id(prefix: str, *numbers: int) -> str:
     """Return an opaque id as GitHub makes them: a prefix, and MessagePack of 0 and 32-bit numbers in base64."""
     packed = bytes([0x90 + 1 + len(numbers), 0]) + b"".join(b"\xce" + n.to_bytes(4, "big") for n in numbers)
