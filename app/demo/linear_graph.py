@@ -62,7 +62,7 @@ def engine_of(*, newer: bool = False, without: Iterable[str] = ()) -> Engine:
     for name, say in _SAID.items():
         kind = schema.type_map[name]
         if isinstance(kind, GraphQLScalarType):
-            setattr(kind, "serialize", say)  # noqa: B010  # graphql-core calls it so; to mypy it is a method
+            kind.coerce_output_value = say
     return Engine(schema, {**_attributes(schema), **_connections(schema), **READS, **WRITES}, wording)
 
 

@@ -85,7 +85,7 @@ class _Cost:
         if kind is None or not kind.name.endswith("Connection"):
             return OBJECT + inner
         page = self._page_info(node.selection_set, kind)
-        return page + _first(node, self.variables) * (inner - page)
+        return OBJECT + page + _first(node, self.variables) * (inner - page)
 
     def _page_info(self, selections: SelectionSetNode, kind: GraphQLNamedType) -> float:
         """Return the points of a connection's own part, which there is once."""
