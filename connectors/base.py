@@ -152,6 +152,8 @@ class Connector:
     kind_of    pure: what a payload is by its shape: ``items``, ``history`` or ``webhook``
     webhook    pure: the body of a webhook -> what it says; raises PayloadError
     defaults   pure: what `parse` assumes about a connection that was never discovered
+    outlets    places on items that status updates can be published to, by name
+    key_at     pure: the key of the item that a web address shows, None where it is of another site
     """
 
     type: str
@@ -170,6 +172,7 @@ class Connector:
     webhook: Callable[[bytes, str | None, Connection, Reading], Parsed]
     defaults: Callable[[Connection], Reading]
     outlets: Mapping[str, Outlet] = field(default_factory=dict)
+    key_at: Callable[[str, Connection], str | None] = lambda address, connection: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

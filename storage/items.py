@@ -14,18 +14,19 @@ from datetime import date, datetime, tzinfo
 from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from domain.work import Category, Level, Link, Transition, WorkItem
 from storage.engine import Transaction
-from storage.tables import Base, Blocker, CensusId, Item
+from storage.tables import Base, Blocker, CensusId, Item, Mirror
 from storage.tables import Transition as TransitionRow
 
 items = Base.metadata.tables[Item.__tablename__]
 blockers = Base.metadata.tables[Blocker.__tablename__]
 transitions = Base.metadata.tables[TransitionRow.__tablename__]
+mirrors = Base.metadata.tables[Mirror.__tablename__]
 census_ids = Base.metadata.tables[CensusId.__tablename__]
 
 CHUNK = 500
@@ -147,6 +148,21 @@ async def set_blockers(tx: Transaction, batch: Iterable[WorkItem], known: Collec
     if rows:
         insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(blockers)
         await tx.execute(insert.on_conflict_do_nothing(), rows)
+
+
+async def set_mirrored(tx: Transaction, stated: Mapping[tuple[str, str], Collection[str]]) -> None:
+    """Keep where else the work of items is kept, by (connection, id), in place of what was known of them."""
+    if not stated:
+        return
+    where = and_(mirrors.c.connection == bindparam("at_connection"), mirrors.c.item_id == bindparam("at_id"))
+    await tx.execute(delete(mirrors).where(where), [{"at_connection": ref[0], "at_id": ref[1]} for ref in stated])
+    rows = [
+        {"connection": connection, "item_id": id_, "address": address}
+        for (connection, id_), addresses in stated.items()
+        for address in sorted(set(addresses))
+    ]
+    if rows:
+        await tx.execute(insert(mirrors), rows)
 
 
 async def versions(tx: Transaction, connection: str, ids: Sequence[str]) -> dict[str, Stored]:

@@ -15,7 +15,7 @@ from sqlalchemy.sql import ColumnElement
 
 from domain.work import Link
 from storage.engine import Transaction, dumps, loads
-from storage.items import blockers, items, own_links, parts
+from storage.items import blockers, items, mirrors, own_links, parts
 from storage.tables import Base, Created, Scope, ScopeInitiative
 
 scopes = Base.metadata.tables[Scope.__tablename__]
@@ -248,6 +248,23 @@ async def copies(tx: Transaction) -> set[Ref]:
     """Return the items that another one stands for."""
     query = select(items.c.connection, items.c.id).where(items.c.mirror_of.is_not(None))
     return {(row[0], row[1]) for row in await tx.execute(query)}
+
+
+async def mirrored(tx: Transaction) -> list[tuple[Ref, str]]:
+    """Return the items that are not deleted with each address at which a tracker says that they are kept too."""
+    query = (
+        select(mirrors.c.connection, mirrors.c.item_id, mirrors.c.address)
+        .join(items, and_(items.c.connection == mirrors.c.connection, items.c.id == mirrors.c.item_id))
+        .where(items.c.deleted_at.is_(None))
+        .order_by(mirrors.c.connection, mirrors.c.item_id, mirrors.c.address)
+    )
+    return [((row[0], row[1]), row[2]) for row in await tx.execute(query)]
+
+
+async def any_mirrored(tx: Transaction) -> bool:
+    """Return whether a tracker says of any item that it is kept elsewhere too, or any was marked as a copy."""
+    stated = await tx.scalar(select(mirrors.c.item_id).limit(1))
+    return stated is not None or bool(await copies(tx))
 
 
 async def set_mirrors(tx: Transaction, followers: Mapping[Ref, Ref]) -> None:

@@ -1,4 +1,4 @@
 """Which migration this version of the code needs; apart from the tables, because asking for it must cost nothing."""
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a test compares it with the migrations folder."""

@@ -160,6 +160,16 @@ class Blocker(Base, table=True):
     blocker_id: str = Field(sa_column=Column(String, primary_key=True))
 
 
+class Mirror(Base, table=True):
+    """A tracker says that the work of an item is also kept at `address`: ``connection:key``, or a web address."""
+
+    __tablename__ = "mirrors"
+
+    connection: str = Field(sa_column=Column(String, primary_key=True))
+    item_id: str = Field(sa_column=Column(String, primary_key=True))
+    address: str = Field(sa_column=Column(String, primary_key=True))
+
+
 class Transition(Base, table=True):
     """One change of one field of one item, as the tracker's history tells it."""
 

@@ -307,6 +307,7 @@ async def upsert(
         await moved(tx, [ref for ref in changed if ref[1] in known], done)
     await store.upsert(tx, rows)
     await store.set_blockers(tx, newer, known)
+    await store.set_mirrored(tx, kept_elsewhere(newer, known))
     if created or gone:
         done.initiatives |= await link_store.save_created(tx, created, gone)
     if mapper.uses_parent and seen:
@@ -518,8 +519,17 @@ def facts(item: WorkItem) -> tuple[object, ...]:
     return (
         item.level, item.key, item.parent_id, item.parent_key, item.category, item.stage, item.estimate,
         item.time_estimate, item.team, item.flags, item.completed_at, item.canceled_at, item.archived, item.deleted,
-        item.inaccessible, item.blocked_by, item.fields,
+        item.inaccessible, item.blocked_by, item.fields, item.mirrors,
     )  # fmt: skip
+
+
+def kept_elsewhere(batch: Iterable[WorkItem], known: Mapping[str, Stored]) -> dict[Ref, tuple[str, ...]]:
+    """Return the items of a batch that say, or said, where else they are kept, with what they say now."""
+    return {
+        (item.connection, item.id): item.mirrors
+        for item in batch
+        if item.mirrors or (item.id in known and known[item.id].item.mirrors)
+    }
 
 
 def above(item: WorkItem) -> set[Ref]:

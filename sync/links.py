@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from connectors.registry import CONNECTORS
 from domain.work import Link
+from domain.workspace import Workspace
 from storage import links as store
 from storage.engine import Transaction
 from storage.links import Place, Ref
@@ -35,7 +37,7 @@ async def relink_all(tx: Transaction, mapper: Mapper) -> None:
 async def relink(tx: Transaction, mapper: Mapper, refs: Collection[Ref]) -> dict[Ref, int]:
     """Compute the links of items and of all below them; return those whose links changed, with their old scope."""
     refs = set(refs) | set(await store.resolve_parents(tx))
-    if mapper.workspace.mirrors:
+    if await mirroring(tx, mapper):
         was, copied = await store.scope_numbers(tx), await store.copies(tx)
         await relink_all(tx, mapper)
         after = await store.scope_numbers(tx)
@@ -67,6 +69,23 @@ async def relink(tx: Transaction, mapper: Mapper, refs: Collection[Ref]) -> dict
     return before
 
 
+async def mirroring(tx: Transaction, mapper: Mapper) -> bool:
+    """Return whether any work is kept twice, by the file or by what a tracker says."""
+    return bool(mapper.workspace.mirrors) or await store.any_mirrored(tx)
+
+
+def key_at(address: str, workspace: Workspace) -> tuple[str, str] | None:
+    """Return (connection, key) of the item that an address names, None where it is of no connection of the file."""
+    name, _, key = address.partition(":")
+    if name in workspace.connections:
+        return name, key
+    for connection in workspace.connections.values():
+        connector = CONNECTORS.get(connection.type)
+        if connector is not None and (found := connector.key_at(address, connection)) is not None:
+            return connection.name, found
+    return None
+
+
 async def with_ancestors(tx: Transaction, places: dict[Ref, Place]) -> None:
     """Add the items above those given, up to the roots."""
     missing = above(places.values()) - set(places)
@@ -86,8 +105,16 @@ async def mirror(tx: Transaction, mapper: Mapper, places: dict[Ref, Place]) -> d
 
     The items concerned are added to `places`, with what is above them.
     """
-    refs = await store.refs_of_keys(tx, [pair for group in mapper.workspace.mirrors for pair in group])
-    leaders = mirror_of(mapper.mirrors(lambda connection, key: refs.get((connection, key))))
+    stated = [pair for group in mapper.workspace.mirrors for pair in group]
+    found = await store.mirrored(tx)
+    named = {address: key for _, address in found if (key := key_at(address, mapper.workspace)) is not None}
+    refs = await store.refs_of_keys(tx, [*stated, *named.values()])
+
+    def resolved(address: str) -> Ref | None:
+        return refs.get(named[address]) if address in named else None
+
+    by_tracker = [(ref, (address,)) for ref, address in found]
+    leaders = mirror_of(mapper.mirrors(lambda connection, key: refs.get((connection, key)), by_tracker, resolved))
     await store.set_mirrors(tx, leaders)
     places.update(await store.places(tx, {*leaders, *leaders.values()}))
     await with_ancestors(tx, places)

@@ -23,7 +23,7 @@ from storage.links import Ref
 from sync import present as presents
 from sync.context import Context
 from sync.ingest import Ingested, remap, remap_by_payload, remap_refs
-from sync.links import relink, relink_all
+from sync.links import mirroring, relink, relink_all
 
 MAPPED = "mapped"
 """the note that says with which file the store was mapped"""
@@ -35,7 +35,7 @@ async def refresh(tx: Transaction, context: Context, done: Ingested) -> set[str]
     """Bring links and rollups up to date with what moved; return the subjects that were computed."""
     found = await find_parents(tx, context)
     # Where items are mirrored all links are made anew, and scopes that nobody has any more are forgotten on the way.
-    known = await links.load_scopes(tx) if context.workspace.mirrors else None
+    known = await links.load_scopes(tx) if await mirroring(tx, context.mapper) else None
     relinked = await relink(tx, context.mapper, done.moved | found.moved)
     moved = done.moved | found.moved | set(relinked)
     dirty = done.initiatives | found.initiatives | await links.initiatives_near(tx, moved)

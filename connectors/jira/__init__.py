@@ -7,7 +7,7 @@ from connectors.jira.client import backfill, fetch, locate
 from connectors.jira.discover import discover
 from connectors.jira.history import history
 from connectors.jira.listing import count, ids
-from connectors.jira.parse import defaults, kind_of, parse, split
+from connectors.jira.parse import defaults, key_at, kind_of, parse, split
 from connectors.jira.probe import probe
 from connectors.jira.publish import OUTLETS
 from connectors.jira.webhook import delivery_id, verify, webhook
@@ -29,6 +29,7 @@ CONNECTOR = Connector(
     webhook=webhook,
     defaults=defaults,
     outlets=OUTLETS,
+    key_at=key_at,
 )
 
 __all__ = ["CONNECTOR", "DIALECT", "access", "delivery_id", "verify"]

@@ -39,6 +39,7 @@ LEVEL_NAMES: Mapping[str, Level] = {
 }
 """What a type's name says where Jira gives no hierarchy level (Data Center, old bodies)."""
 
+_KEY = re.compile(r"[A-Z][A-Z0-9_]*-[0-9]+")
 _OLD_SPRINT_NAME = re.compile(r"[\[,]name=(.*?)(?:,[A-Za-z]+=|\]$)", re.DOTALL)
 _OLD_SPRINT_STATE = re.compile(r"[\[,]state=([A-Za-z]+)")
 
@@ -67,6 +68,13 @@ def kind_of(payload: object) -> str:
         if "issueChangeLogs" in payload or ("issueId" in payload and "values" in payload):
             return "history"
     return "items"
+
+
+def key_at(address: str, connection: Connection) -> str | None:
+    """Return the key of the issue that a web address shows, None where it is of another site or shows none."""
+    root = connection.url.rstrip("/").lower() + "/browse/"
+    key = address[len(root) :].partition("?")[0].partition("#")[0].strip("/").upper()
+    return key if address.lower().startswith(root) and _KEY.fullmatch(key) else None
 
 
 def split(kind: str, body: bytes) -> list[bytes]:

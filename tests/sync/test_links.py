@@ -185,3 +185,37 @@ async def test_the_copy_counts_again_when_the_leading_item_is_gone(mirrored, ite
     await mirrored.take({"delete": "1"})
     assert (await mirrored.items())["a"].mirror_of is None
     assert [(await mirrored.progress(id_)).items for id_ in ("I1", "I2")] == [0, 1]
+
+
+@pytest.fixture
+def by_tracker(mirrored):
+    """As `mirrored`, but the file does not say that the two are the same work."""
+    mirrored.use(replace(mirrored.context.workspace, mirrors=()))
+    return mirrored
+
+
+@pytest.mark.parametrize("address", ["https://jira.test/browse/PAY-1", "jira:PAY-1"])
+@pytest.mark.parametrize("order", ["leader first", "copy first"])
+async def test_what_a_tracker_knows_to_be_kept_elsewhere_counts_once(by_tracker, item, order, address):
+    first, second = [(item("1"), "jira"), (copy(item, mirrors=(address,)), "linear")][:: 1 if "leader" in order else -1]
+    await by_tracker.take(first[0], connection=first[1])
+    await by_tracker.take(second[0], connection=second[1])
+    assert await checked(by_tracker) == {"1": [OWN, ("I2", "mirror:ENG-1", None)], "a": [("I2", "work", None)]}
+    assert {id_: row.mirror_of for id_, row in (await by_tracker.items()).items()} == {"1": None, "a": "jira:1"}
+    assert [(await by_tracker.progress(id_)).items for id_ in ("I1", "I2")] == [1, 1]
+
+
+async def test_it_counts_twice_again_when_the_tracker_no_longer_says_so(by_tracker, item, clock):
+    await by_tracker.take(item("1"))
+    await by_tracker.take(copy(item, mirrors=("jira:PAY-1",)), connection="linear")
+    clock.forward(minutes=1)
+    await by_tracker.take(copy(item, updated_at=clock()), connection="linear")
+    assert await checked(by_tracker) == {"1": [OWN], "a": [("I2", "work", None)]}
+    assert {row.mirror_of for row in (await by_tracker.items()).values()} == {None}
+
+
+@pytest.mark.parametrize("address", ["https://elsewhere.test/browse/PAY-1", "https://jira.test/browse/PAY-404"])
+async def test_an_address_of_no_item_of_ours_mirrors_nothing(by_tracker, item, address):
+    await by_tracker.take(item("1"))
+    await by_tracker.take(copy(item, mirrors=(address,)), connection="linear")
+    assert {row.mirror_of for row in (await by_tracker.items()).values()} == {None}
