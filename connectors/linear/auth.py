@@ -26,7 +26,7 @@ DIALECT = Dialect(
     vendor="Linear",
     read_limits=read_limits,
     denied=lambda status, headers: None,
-    rates={"POST": 50.0},
+    rates={"POST": 100.0},
     failed=failed,
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from connectors.base import Json
@@ -75,15 +76,16 @@ def windows_of(teams: Sequence[Size]) -> Iterator[Window]:
     """Cut the numbers of each team into windows of about a page; the last has no end.
 
     Where many numbers are not in use, for issues moved away or gone for good, windows are wider, and those that
-    turn out too full are read on.
+    turn out too full are read on. A team that has not even a newest issue has none.
     """
     for team in teams:
-        density = team.count / team.highest if team.highest else 1.0
+        if not team.highest:
+            continue
+        density = team.count / team.highest
         width = queries.PAGE if density >= DENSE or not density else int(queries.PAGE * FILL / density)
-        starts = range(0, max(team.highest, 1), width)
-        for low in starts[:-1]:
-            yield Window(team=team.team, low=low, high=low + width)
-        yield Window(team=team.team, low=starts[-1], high=queries.NO_END)
+        bounds = [0, *range(width + 1, team.highest + 1, width), queries.NO_END]
+        for low, high in pairwise(bounds):
+            yield Window(team=team.team, low=low, high=high)
 
 
 def _whole(value: object) -> int:
