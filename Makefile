@@ -39,7 +39,7 @@ bench: install
 # Needs uv on the path. The lock files name no index.
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-		pyproject.toml -o requirements.lock
+		--extra demo pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		--group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
