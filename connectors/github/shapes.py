@@ -124,8 +124,13 @@ def repository_of(node: Mapping[str, Any], around: Repository) -> Repository:
 
 
 def is_pull_request(issue: Mapping[str, Any]) -> bool:
-    """Tell whether a REST issue is a pull request: it says where, which the recordings of 2012 leave null."""
+    """Tell whether a REST issue is a pull request: it says where, which the recordings of 2012 leave null.
+
+    A pull request of its own, not as an issue, has the address of its difference at the top.
+    """
     told = issue.get("pull_request")
+    if "diff_url" in issue:
+        return True
     return isinstance(told, dict) and any(told.get(name) for name in ("url", "html_url", "diff_url", "patch_url"))
 
 

@@ -507,6 +507,11 @@ def test_an_unknown_kind_of_page_is_refused():
         parse("words", b"[]", GITHUB, READ)
 
 
+def test_a_pull_request_of_its_own_is_no_issue():
+    pull = {"node_id": "PR_1", "number": 1, "title": "t", "diff_url": "https://github.com/acme/api/pull/1.diff"}
+    assert items([pull]) == []
+
+
 def test_what_is_no_work_becomes_nothing():
     nodes = [None, {}, {"__typename": "PullRequest", "id": "P"}, {"__typename": "Discussion"}, {"__typename": "Issue"}]
     with pytest.raises(PayloadError, match="has no 'id'"):
