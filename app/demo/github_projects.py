@@ -32,9 +32,11 @@ BUILT_IN = (
 STATUSES = ("Todo", "In Progress", "Done")
 
 
-def add_project(site: Site, owner: Account, title: str, *, statuses: Sequence[str] = STATUSES) -> Project:
+def add_project(
+    site: Site, owner: Account, title: str, *, statuses: Sequence[str] = STATUSES, at: datetime | None = None
+) -> Project:
     """Add a project with the fields that every project has; `statuses` are the options of Status."""
-    now = site.now()
+    now = site.second(at)
     project = Project(
         owner=owner, number=len(owner.projects) + 1, id_number=site.next_id("project"), title=title,
         creator=site.member, created_at=now, updated_at=now,

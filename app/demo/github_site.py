@@ -58,8 +58,8 @@ class Change:
         for name in ("label", "assignee", "milestone", "type", "value"):
             if name in self.details:
                 told = self.details[name]
-                words = getattr(told, "name", None) or getattr(told, "title", None) or getattr(told, "login", told)
-                return f"{self.action}: {words}"
+                words = [getattr(told, word, None) for word in ("said", "name", "title", "login")]
+                return f"{self.action}: {next(filter(None, words), 'nothing')}"
         return f"{self.action}: {self.issue.title}" if self.issue else f"{self.event} {self.action}"
 
 
@@ -171,10 +171,10 @@ class Site:
 
     # Repositories
 
-    def add_repository(self, owner: Account, name: str, **details: Any) -> Repository:
+    def add_repository(self, owner: Account, name: str, *, at: datetime | None = None, **details: Any) -> Repository:
         """Add a repository; `details` are further attributes of it."""
         repository = Repository(
-            owner=owner, number=self.next_id("repository"), name=name, created_at=self.now(), **details
+            owner=owner, number=self.next_id("repository"), name=name, created_at=self.second(at), **details
         )
         self.repositories[repository.number] = repository
         self.names[repository.name_with_owner.casefold()] = repository

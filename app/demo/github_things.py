@@ -760,6 +760,12 @@ class ItemValue:
         return self.item.creator
 
     @property
+    def said(self) -> str:
+        """The value for people."""
+        told = getattr(self.content, "name", None) or getattr(self.content, "title", None) or self.content
+        return f"{told:g}" if isinstance(told, float) else str(told)
+
+    @property
     def number(self) -> float:
         return float(self.content)
 
