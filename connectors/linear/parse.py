@@ -267,12 +267,16 @@ def _initiative(id: str, node: dict[str, Any], plan: Plan) -> WorkItem:
 
 
 def _times(kind: str, key: str, node: Mapping[str, Any]) -> tuple[datetime, datetime]:
-    """Return when a node was created and updated; where it states one of the two, that stands for both."""
-    created, updated = instant(node.get("createdAt")), instant(node.get("updatedAt"))
-    stated = created or updated
-    if stated is None:
-        raise PayloadError(f"{kind} {key}: 'updatedAt' is missing or not a time ({node.get('updatedAt')!r}).")
-    return stated, updated or stated
+    """Return when a node was created and updated; one of the two that was not asked for is as the other."""
+    stated = {name: instant(node[name]) for name in ("createdAt", "updatedAt") if name in node}
+    for name, at in stated.items():
+        if at is None:
+            raise PayloadError(f"{kind} {key}: '{name}' is not a time with an offset ({node[name]!r}).")
+    created, updated = stated.get("createdAt"), stated.get("updatedAt")
+    known = created or updated
+    if known is None:
+        raise PayloadError(f"{kind} {key} states neither 'createdAt' nor 'updatedAt'; ask for them.")
+    return known, updated or known
 
 
 def _category(

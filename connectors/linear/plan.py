@@ -50,12 +50,18 @@ class Plan:
     def labels_of(self, node: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the names of a node's labels, once each: in the order of `labelIds`, and then those nested alone."""
         nested = listed(node.get("labels"))
-        known = {id: label_names(label) for label in nested if (id := text_of(label.get("id")))}
+        known = {id: self.label(label) for label in nested if (id := text_of(label.get("id")))}
         ids = node.get("labelIds")
         wanted = [id for id in ids if isinstance(id, str)] if isinstance(ids, list) else []
         names = [name for id in wanted for name in known.get(id) or self.labels.get(id, ())]
-        names += [name for label in nested if label.get("id") not in wanted for name in label_names(label)]
+        names += [name for label in nested if label.get("id") not in wanted for name in self.label(label)]
         return tuple(dict.fromkeys(names))
+
+    def label(self, label: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the names of a nested label; webhooks name its group by id alone, so that is looked up."""
+        id = text_of(label.get("id"))
+        known = self.labels.get(id, ()) if id is not None and text_of(label.get("parentId")) else ()
+        return known or label_names(label)
 
 
 def plan_of(connection: Connection, reading: Reading) -> Plan:

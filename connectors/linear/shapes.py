@@ -236,6 +236,8 @@ def mirrors_of(issue: Mapping[str, Any]) -> tuple[str, ...]:
     Linear names a Jira issue by its key alone, so it is known only where an attachment gives the address to the key.
     A GitHub issue is taken to be on github.com where no attachment says otherwise.
     """
+    if not issue.get("syncedWith") and not issue.get("attachments"):
+        return ()
     attached = [_bare(url) for entry in listed(issue.get("attachments")) if (url := text_of(entry.get("url")))]
     found: list[str] = []
     for entity in listed(issue.get("syncedWith")):

@@ -148,9 +148,10 @@ def _is_whole(issue: Mapping[str, Any], plan: Plan) -> bool:
     )
     if any(reference(issue, field) is not None and not name for field, name in named):
         return False
-    known = [*[label.get("id") for label in listed(issue.get("labels"))], *plan.labels]
+    told = [label.get("id") for label in listed(issue.get("labels")) if not label.get("parentId")]
     ids = issue.get("labelIds")
-    return all(id in known for id in (ids if isinstance(ids, list) else ()))
+    wanted = [id for id in ids if isinstance(id, str)] if isinstance(ids, list) else []
+    return all(id in told or id in plan.labels for id in wanted)
 
 
 def _is_our_own(delivery: Mapping[str, Any], data: Mapping[str, Any], account: str) -> bool:

@@ -153,6 +153,16 @@ def test_a_name_that_discovery_knows_need_not_be_told():
     assert read(body, knowing) == UPDATED
 
 
+def test_the_group_of_a_label_is_told_by_id_alone_so_it_is_looked_up():
+    label = {"id": "1ab00000-0000-4000-8000-000000000001", "name": "checkout", "parentId": "g"}
+    body = altered("issue_update__state", labels=[label])
+    assert read(body) == refetch(ISSUE, "MOB-12")
+    grouped = {"1ab00000-0000-4000-8000-000000000001": {"name": "checkout", "parent": "area"}}
+    change = read(body, Reading(facts={"labels": grouped}, account=BOT, digest="d"))
+    assert isinstance(change, Upsert)
+    assert change.item.labels == ("checkout", "area/checkout")
+
+
 def test_a_body_says_the_same_as_a_page_of_the_same_issue_would():
     data = json.loads(sample("issue_update__state"))["data"]
     page = json.dumps({"data": {"issue": data}}).encode()
