@@ -492,8 +492,8 @@ SPREAD = """{ issues(first: 2) { nodes { ...Row ... on Issue { id } } } }
 PROJECTS = """query Projects { projects(first: 50) { pageInfo { hasNextPage endCursor } nodes {
         id name url slugId createdAt updatedAt archivedAt trashed startedAt completedAt canceledAt progress scope
         health healthUpdatedAt startDate startDateResolution targetDate targetDateResolution
-        status { id name type } lead { id } labelIds lastUpdate { id health createdAt } teams(first: 10) { nodes { id key } }
-        initiatives(first: 10) { nodes { id } }
+        status { id name type } lead { id } labelIds lastUpdate { id health createdAt }
+        teams(first: 10) { nodes { id key } } initiatives(first: 10) { nodes { id } }
         projectMilestones(first: 20) { nodes { id name targetDate progress status sortOrder updatedAt } } } } }"""
 
 
