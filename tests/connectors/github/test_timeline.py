@@ -3,9 +3,12 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors.base import Parsed
 from connectors.github.parse import defaults, parse
@@ -321,6 +324,46 @@ def test_the_past_dates_the_settled_item(state, reason, word, expected):
         return history_category(words, status, status_id, resolution, READ.facts["statuses"])
 
     assert dates(item, transitions, category_of) == expected
+
+
+PARENTS = [{"id": f"I_{number}", "number": number, "repository": {"nameWithOwner": "acme/api"}} for number in (7, 8)]
+KINDS = st.one_of(
+    st.tuples(st.just("Closed"), st.fixed_dictionaries({"stateReason": st.sampled_from(["COMPLETED", "NOT_PLANNED"])})),
+    st.tuples(st.just("Reopened"), st.just({})),
+    st.tuples(
+        st.sampled_from(["Labeled", "Unlabeled"]),
+        st.fixed_dictionaries({"label": st.sampled_from([{"name": "size/1"}, {"name": "size/2"}, {"name": "bug"}])}),
+    ),
+    st.tuples(
+        st.just("ProjectV2ItemStatusChanged"),
+        st.fixed_dictionaries({
+            "previousStatus": st.sampled_from(["", "Todo"]), "status": st.sampled_from(["Todo", "In progress", "Done"]),
+            "project": st.just({"id": "PVT_12", "number": 12}),
+        }),
+    ),
+    st.tuples(
+        st.sampled_from(["ParentIssueAdded", "ParentIssueRemoved"]),
+        st.fixed_dictionaries({"parent": st.sampled_from(PARENTS)}),
+    ),
+    st.tuples(
+        st.sampled_from(["Milestoned", "Demilestoned"]),
+        st.fixed_dictionaries({"milestoneTitle": st.sampled_from(["2026.10", "2026.11"])}),
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(drawn=st.lists(st.tuples(KINDS, st.integers(1, 9)), max_size=12))
+def test_each_change_begins_where_the_last_one_ended(drawn):
+    connection = replace(GITHUB, estimate={"label": r"size/(\d+)"}, epics={"milestones": True})
+    events = [event(kind, f"E{n}", f"01-0{day}", **parts) for n, ((kind, parts), day) in enumerate(drawn)]
+    transitions = history(timeline(*events), connection).transitions
+    assert len({t.id for t in transitions}) == len(transitions)
+    assert [t.at for t in transitions] == sorted(t.at for t in transitions)
+    for name in ("status", "resolution", "estimate", "parent"):
+        chain = [(t.before, t.after) for t in transitions if t.field == name]
+        assert all(before == earlier[1] for earlier, (before, _) in pairwise(chain))
+        assert all(before != after for before, after in chain)
 
 
 # --- what is broken
