@@ -113,8 +113,8 @@ def _headroom(answer: Answer, connection: Connection) -> list[Finding]:
     }
     pace = min(paces[name] for name in limits) * connection.budget
     by = min(limits, key=lambda name: paces[name])
-    what = "the number of requests" if by == "requests" else "their complexity, as Linear computes it at most"
-    message = f"At least {pace:,.0f} issues an hour without their history; {what} is the limit."
+    what = "the number of requests" if by == "requests" else "the points that an issue costs at most"
+    message = f"At least {pace:,.0f} issues an hour without their history, going by {what}."
     return [*found, Finding(level="ok", subject="pace", message=message)]
 
 
