@@ -61,7 +61,7 @@ DOCUMENTS = (COMMENT, COMMENTS, ADD_COMMENT, UPDATE_COMMENT, DELETE_COMMENT)
 
 _HEADLINE = re.compile(r"\*\*(?P<title>.*)\*\* · (?P<status>.*)")
 _LINK = re.compile(r"\[Why this number\]\((?P<url>.*)\)")
-_FOOT = "<sub>"
+_FOOT = "<sub>Kept up to date by Keyrail"
 
 
 def comment_content(update: StatusUpdate, row: PublishRow) -> Mapping[str, Json]:
@@ -91,7 +91,7 @@ def _is_plain(url: str) -> bool:
 
 
 def _complete(moment: datetime | None) -> str:
-    return f"Complete to {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC." if moment is not None else ""
+    return f"complete to {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment is not None else ""
 
 
 def body_of(content: Mapping[str, Json], key: str) -> str:
@@ -106,7 +106,7 @@ def body_of(content: Mapping[str, Json], key: str) -> str:
         escape(str(summary.get("text") or "")),
         reasons,
         link,
-        f"{_FOOT}{escape(str(complete))}</sub>" if complete else "",
+        f"{_FOOT}{f' · {escape(str(complete))}' if complete else ''}</sub>",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -125,7 +125,7 @@ def content_of(body: str, key: str) -> Mapping[str, Json]:
     url = ""
     for part in parts:
         if part.startswith(_FOOT):
-            summary["complete"] = unescape(part.removeprefix(_FOOT).removesuffix("</sub>"))
+            summary["complete"] = unescape(part.removeprefix(_FOOT).removesuffix("</sub>").removeprefix(" · "))
         elif part.startswith("- "):
             summary["reasons"] = [unescape(line.removeprefix("- ")) for line in part.split("\n")]
         elif link := _LINK.fullmatch(part):

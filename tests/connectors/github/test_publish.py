@@ -58,7 +58,7 @@ At risk. 62 % delivered, 82 % expected by today.
 
 [Why this number](https://keyrail.acme.example/initiatives/I1)
 
-<sub>Complete to 2026-11-24 10:42 UTC.</sub>"""
+<sub>Kept up to date by Keyrail · complete to 2026-11-24 10:42 UTC</sub>"""
 
 
 def call(document: str, *, idempotent: bool = True, **variables: str) -> Call:
@@ -85,7 +85,7 @@ def test_a_comment_says_progress_health_and_why():
         "summary": {
             "text": "At risk. 62 % delivered, 82 % expected by today.",
             "reasons": ["gap 0.2 (e 0.82 - p 0.62)", "2 items wait for others"],
-            "complete": "Complete to 2026-11-24 10:42 UTC.",
+            "complete": "complete to 2026-11-24 10:42 UTC",
         },
     }
     assert body_of(content, KEY) == BODY
@@ -112,7 +112,9 @@ def test_what_is_known_is_little_and_is_said():
         url=None,
     )
     content = OUTLET.content(bare, ROW)
-    assert body_of(content, KEY) == f"{marker(KEY)}\n\n**One-click pay** · Nothing in scope · ? Unknown"
+    assert body_of(content, KEY) == (
+        f"{marker(KEY)}\n\n**One-click pay** · Nothing in scope · ? Unknown\n\n<sub>Kept up to date by Keyrail</sub>"
+    )
     assert content_of(body_of(content, KEY), KEY) == content
 
 
