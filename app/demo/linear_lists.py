@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -42,6 +42,7 @@ from app.demo.linear_model import (
 from app.demo.linear_site import Site
 
 MOST_ROWS = 250
+LISTS_KEPT = 32
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,7 +136,7 @@ def _anchor(cursor: str) -> tuple[datetime, str]:
 
 def listed(
     asked: Asked,
-    rows: Iterable[Any],
+    rows: Collection[Any],
     *,
     value_of: ValueOf | None = None,
     keep: str = "",
@@ -148,28 +149,36 @@ def listed(
     """Return the page that the arguments of a connection ask for; raises Refusal.
 
     With `keep`, the name of a list of the root, the rows that an earlier page found are used again while nothing
-    changed.
+    changed, and the faults of paging meet it.
     """
-    size, order = _size(first), orderBy or "createdAt"
-    what = orjson.dumps([keep, order, bool(includeArchived), filter, asked.app, _hidden(asked)]) if keep else b""
-    version, found = asked.kept.get(what, (-1, []))
-    if not (keep and after and version == asked.site.version):
-        found = _found(asked, rows, value_of, order, includeArchived=bool(includeArchived), wanted=filter or {})
+    size, order, archived = _size(first), orderBy or "createdAt", bool(includeArchived)
+    if not rows:
+        return Slice([], order, more=False, before=after is not None, end=None)
+    fault = asked.fault.kind if keep and asked.fault is not None else None
+    if after is not None and fault == "expired_cursor":
+        raise invalid("Argument Validation Error: after is no longer valid.")
+    what = orjson.dumps([keep, order, archived, filter, asked.app, _hidden(asked)]) if keep else b""
+    version, found = asked.kept.get(what, (-1, [])) if after is not None else (-1, [])
+    if version != asked.site.version:
+        found = _found(asked, rows, value_of, order, archived=archived, wanted=filter or {})
         if keep:
-            asked.kept[what] = asked.site.version, found
+            _keep(asked, what, found)
     start = 0
     if after is not None:
-        if keep and asked.fault is not None and asked.fault.kind == "expired_cursor":
-            raise invalid("Argument Validation Error: after is no longer valid.")
         anchor, place = _anchor(after), _place(order)
         start = bisect_left(found, True, key=lambda row: place(row) < anchor)
     limit = min(size, asked.site.faults.page_size or size)
     page = found[start : start + limit]
-    more = start + limit < len(found)
-    end = cursor_of(page[-1], order) if page else None
-    if keep and asked.fault is not None and asked.fault.kind in ("null_cursor", "same_cursor"):
-        more, end = True, after if asked.fault.kind == "same_cursor" else None
+    more, end = start + limit < len(found), cursor_of(page[-1], order) if page else None
+    if fault in ("null_cursor", "same_cursor"):
+        more, end = True, after if fault == "same_cursor" else None
     return Slice(page, order, more=more, before=start > 0, end=end)
+
+
+def _keep(asked: Asked, what: bytes, found: list[Any]) -> None:
+    asked.kept[what] = asked.site.version, found
+    if len(asked.kept) > LISTS_KEPT:
+        del asked.kept[next(iter(asked.kept))]
 
 
 def _size(first: int | None) -> int:
@@ -193,18 +202,18 @@ def _place(order: str) -> Callable[[Any], tuple[datetime, str]]:
 
 def _found(
     asked: Asked,
-    rows: Iterable[Any],
+    rows: Collection[Any],
     value_of: ValueOf | None,
     order: str,
     *,
-    includeArchived: bool,
+    archived: bool,
     wanted: Mapping[str, Any],
 ) -> list[Any]:
     test = test_of(wanted, value_of or plain_value, asked.site.now()) if wanted else None
     found = [
         row
         for row in rows
-        if (includeArchived or row.archived_at is None) and (test is None or test(row)) and seen(asked, row)
+        if (archived or row.archived_at is None) and (test is None or test(row)) and seen(asked, row)
     ]
     found.sort(key=_place(order), reverse=True)
     return found

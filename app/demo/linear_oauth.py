@@ -62,7 +62,7 @@ class Authority:
             case "refresh_token":
                 return self._refreshed(form.get("refresh_token", ""), now)
             case "client_credentials" if self.client_credentials:
-                return self._own(now)
+                return self._own(form.get("scope", ""), now)
             case "client_credentials":
                 raise GrantError(400, "unauthorized_client", "Client credentials are not enabled for this application.")
             case _:
@@ -90,10 +90,13 @@ class Authority:
         self._consumed[given] = now, answer
         return answer
 
-    def _own(self, now: datetime) -> dict[str, Any]:
+    def _own(self, wanted: str, now: datetime) -> dict[str, Any]:
+        names = wanted.replace(",", " ").split() or self.app_scopes
+        if refused := [name for name in names if name not in self.app_scopes]:
+            raise GrantError(400, "invalid_scope", f"The application may not have {', '.join(refused)}.")
         for value in [token.value for token in self.tokens.values() if token.app]:
             del self.tokens[value]
-        return self._issue(now, APP_LIFE, app=True, scopes=self.app_scopes)
+        return self._issue(now, APP_LIFE, app=True, scopes=tuple(names))
 
     def _issue(self, now: datetime, life: timedelta, *, app: bool, scopes: tuple[str, ...]) -> dict[str, Any]:
         self._issued += 1

@@ -5,7 +5,7 @@ Lists and pages are `linear_lists`; nothing here changes anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from app.demo import linear_weeks as weeks
@@ -73,7 +73,7 @@ def _roots(kind: type[Row], name: str) -> Resolver:
     def resolve(_: Any, asked: Asked, **arguments: Any) -> Slice:
         wanted = arguments.get("filter") or {}
         ids = wanted.get("id", {}).get("in") if isinstance(wanted.get("id"), dict) else None
-        rows: Iterable[Any] = asked.site.all(kind)
+        rows: Collection[Any] = asked.site.all(kind)
         if ids is not None:
             rows = [row for row in (asked.site.get(kind, id_) for id_ in dict.fromkeys(ids)) if row is not None]
         return listed(asked, rows, value_of=value_of(asked), keep=name, **arguments)

@@ -6,7 +6,7 @@ No HTTP and no GraphQL here: `linear_graph` says what is asked, `linear` serves 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -109,7 +109,7 @@ class Site:
         self._counts[kind] = self._counts.get(kind, 0) + 1
         return self._counts[kind]
 
-    def all(self, kind: type[R]) -> Iterable[R]:
+    def all(self, kind: type[R]) -> Collection[R]:
         """Return the rows of a kind, oldest first."""
         return self.rows.get(kind, {}).values()
 
