@@ -53,7 +53,7 @@ def state_of(node: Mapping[str, Any], labels: Sequence[str], projects: Sequence[
 def _own_status(node: Mapping[str, Any], is_open: bool, resolution: str | None) -> State:
     """Return where an issue stands by its issue status where it has one; a closed issue keeps a word of an end only."""
     told = object_of(node.get("status"))
-    name, group = text_of(told.get("name")), folded(text_of(told.get("category")) or "")
+    name, group = text_of(told.get("name")), folded(text_of(told.get("category")) or "").replace(" ", "_")
     category = STATUS_CATEGORIES.get(group)
     ended = category in (Category.DONE, Category.CANCELED)
     if name is None or (not is_open and not ended):
