@@ -62,9 +62,8 @@ async def changes(client: Client, connection: Connection, reading: Reading, wate
     )
     async with aclosing(pages_of(client, site, "issues", changed, "changes")) as pages:
         async for page in pages:
-            if page.items:
-                yield replace(page, number=number)
-                number += 1
+            yield replace(page, number=number)
+            number += 1
     cursor: dict[str, Json] = {"updated_ms": int(max(until, since)), "day": today, "swept": digests}
     yield replace(nothing(client, "changes", cursor=cursor), number=number)
 

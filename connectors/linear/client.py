@@ -50,7 +50,7 @@ async def backfill(client: Client, connection: Connection, reading: Reading, res
     async def work(window: Window | None) -> list[Page]:
         if window is None:
             async with aclosing(sweep(client, site)) as pages:
-                return [page_of("backfill", found, mended=mended) async for _, found, mended in pages]
+                return [page_of("backfill", found, mended=mended) async for _, found, mended in pages if found.nodes]
         issues = listing(client, queries.ISSUES_IN_WINDOW, "issues", **window.variables)
         return [page async for page in pages_of(client, site, "issues", issues, "backfill")]
 
@@ -62,11 +62,12 @@ async def backfill(client: Client, connection: Connection, reading: Reading, res
 async def pages_of(
     client: Client, site: Site, field: str, found: AsyncGenerator[Found, None], stream: str
 ) -> AsyncGenerator[Page, None]:
-    """Yield the pages of a list, each with all that it needs."""
+    """Yield the pages of a list that hold anything, each with all that it needs."""
     async with aclosing(found):
         async for one in found:
-            mended = await complete(client, site, field, one)
-            yield page_of(stream, one, mended=mended)
+            if one.nodes:
+                mended = await complete(client, site, field, one)
+                yield page_of(stream, one, mended=mended)
 
 
 async def ids(client: Client, connection: Connection, reading: Reading) -> AsyncIterator[list[str]]:
