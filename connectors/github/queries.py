@@ -31,6 +31,17 @@ RATE = "rateLimit{cost limit remaining used resetAt}"
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 
 
+def base_of(url: str) -> str:
+    """Return the address that both kinds of call are below: of an Enterprise Server the part before /v3."""
+    plain = url.rstrip("/")
+    return plain.removesuffix("/v3") if rest_of_url(plain) else plain
+
+
+def rest_of_url(url: str) -> str:
+    """Return what comes before the path of a REST call: /v3 on an Enterprise Server, else nothing."""
+    return "/v3" if url.rstrip("/").endswith("/api/v3") else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """What is asked of each issue: `can` are the capabilities that introspection found, see `CAPABILITIES`.
@@ -197,6 +208,14 @@ def lists_of(selection: Selection) -> tuple[str, ...]:
         for name in LISTS
         if name in ("assignees", "labels") or (name in selection.can and (name != "projectItems" or selection.projects))
     )
+
+
+def points_of(selection: Selection) -> int:
+    """Return what a page of a hundred issues costs: a request for each list, divided by a hundred.
+
+    https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api#predicting-the-point-value-of-a-query
+    """
+    return max(1, round((1 + PAGE * len(lists_of(selection))) / 100))
 
 
 def _list_in_issue(name: str) -> str:
@@ -545,7 +564,7 @@ def owner(can: frozenset[str], login: str) -> Call:
 
 PROJECT = (
     f"query Project($login:String!,$number:Int!){{ {RATE} repositoryOwner(login:$login){{__typename login "
-    "... on ProjectV2Owner{projectV2(number:$number){id number title url closed updatedAt "
+    "... on ProjectV2Owner{projectV2(number:$number){id number title url closed updatedAt owner{__typename} "
     f"fields(first:100){{{_MORE} nodes{{...ProjectField "
     "... on ProjectV2SingleSelectField{options{id name}}}}}}} }"
     f"\n{_PROJECT_FIELD}"
@@ -611,8 +630,8 @@ def capabilities() -> Call:
 # --- REST; `rest` is what comes before the path: nothing, or /v3 on an Enterprise Server
 
 
-def _get(path: str, headers: Mapping[str, str] | None = None, **params: str) -> Call:
-    return Call(method="GET", path=path, params=params, headers=headers or {})
+def _get(path: str, headers: Mapping[str, str] | None = None, accepts: tuple[int, ...] = (), **params: str) -> Call:
+    return Call(method="GET", path=path, params=params, headers=headers or {}, accepts=accepts)
 
 
 def rate_limit(rest: str) -> Call:
@@ -626,16 +645,20 @@ def repository(rest: str, full: str) -> Call:
 
 
 def issue(rest: str, full: str, number: int) -> Call:
-    """Read an issue: 301 where it was transferred, 404 where it is hidden, 410 where it was deleted."""
-    return _get(f"{rest}/repos/{_path(full)}/issues/{int(number)}")
+    """Read an issue: 301 where it was transferred, 404 where it is hidden, 410 where it was deleted: all answers."""
+    return _get(f"{rest}/repos/{_path(full)}/issues/{int(number)}", accepts=(301, 404, 410))
 
 
 def issues(rest: str, full: str, since: str | None = None, etag: str | None = None) -> Call:
-    """List issues and pull requests, oldest change first; with `etag` an unchanged list is answered with 304."""
+    """List issues and pull requests, oldest change first; with `etag` an unchanged list is answered with 304.
+
+    301 is an answer too: where a renamed repository is now.
+    """
     params = {"state": "all", "sort": "updated", "direction": "asc", "per_page": str(PAGE)}
     if since:
         params["since"] = since
-    return _get(f"{rest}/repos/{_path(full)}/issues", {"if-none-match": etag} if etag else None, **params)
+    asked = {"if-none-match": etag} if etag else None
+    return _get(f"{rest}/repos/{_path(full)}/issues", asked, (301, 304), **params)
 
 
 def planning_statuses(rest: str, full: str) -> Call:

@@ -1,0 +1,35 @@
+"""GitHub and GitHub Enterprise Server: one connector, put together here; nothing else is decided in this file."""
+
+from connectors.base import Connector
+from connectors.github.auth import access
+from connectors.github.changes import changes
+from connectors.github.client import backfill, fetch, locate
+from connectors.github.discover import discover
+from connectors.github.history import history
+from connectors.github.limits import DIALECT
+from connectors.github.listing import count, ids
+from connectors.github.parse import defaults, kind_of, parse, split
+from connectors.github.probe import probe
+from connectors.github.publish import OUTLETS
+from connectors.github.webhook import delivery_id, verify, webhook
+
+CONNECTOR = Connector(
+    type="github",
+    discover=discover,
+    count=count,
+    backfill=backfill,
+    changes=changes,
+    history=history,
+    ids=ids,
+    fetch=fetch,
+    locate=locate,
+    probe=probe,
+    parse=parse,
+    split=split,
+    kind_of=kind_of,
+    webhook=webhook,
+    defaults=defaults,
+    outlets=OUTLETS,
+)
+
+__all__ = ["CONNECTOR", "DIALECT", "access", "delivery_id", "verify"]
