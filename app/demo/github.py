@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC
+from datetime import UTC, timedelta
 from email.utils import format_datetime
 from html import escape
 from typing import Any
@@ -218,13 +218,7 @@ def _anonymous(session: Session) -> Response:
 def _headers(session: Session, token: Token, window: Window, resource: str) -> dict[str, str]:
     told = {"X-GitHub-Media-Type": f"github.{'v4' if resource == 'graphql' else 'v3'}; format=json"}
     if session.site.server is None:
-        told |= {
-            "X-RateLimit-Limit": str(window.limit),
-            "X-RateLimit-Remaining": str(window.remaining),
-            "X-RateLimit-Reset": str(int(window.reset.timestamp())),
-            "X-RateLimit-Used": str(window.used),
-            "X-RateLimit-Resource": resource,
-        }
+        told |= _limits(window, resource)
     if token.kind == "classic":
         told |= {"X-OAuth-Scopes": ", ".join(token.scopes), "X-Accepted-OAuth-Scopes": "repo"}
     else:
@@ -234,6 +228,16 @@ def _headers(session: Session, token: Token, window: Window, resource: str) -> d
     if resource == "core":
         told["X-GitHub-Api-Version-Selected"] = session.call.version
     return told
+
+
+def _limits(window: Window, resource: str) -> dict[str, str]:
+    return {
+        "X-RateLimit-Limit": str(window.limit),
+        "X-RateLimit-Remaining": str(window.remaining),
+        "X-RateLimit-Reset": str(int(window.reset.timestamp())),
+        "X-RateLimit-Used": str(window.used),
+        "X-RateLimit-Resource": resource,
+    }
 
 
 # GraphQL
@@ -265,7 +269,7 @@ def _run(session: Session, prepared: Prepared, variables: Mapping[str, Any], nam
     if site.server is None:
         if window.remaining < cost.points:
             window.used = window.limit
-            return _graphql_limited(window, "RATE_LIMITED")
+            return _graphql_limited(session, "RATE_LIMITED")
         window.used += cost.points
         session.face.points += cost.points
     most = site.faults.timeout_nodes
@@ -326,12 +330,17 @@ def _replaced(session: Session, window: Window) -> Response | None:
     if fault is None:
         return None
     match fault.kind:
-        case "rate_limited":
-            window.used = window.limit
-            return _graphql_limited(window, fault.reason or "RATE_LIMITED")
-        case "rest_limited":
-            window.used = window.limit
-            return _rest_limited(session, window, int(fault.reason or 403))
+        case "rate_limited" | "rest_limited":
+            reset = session.site.now() + timedelta(seconds=fault.retry_after)
+            spent = Window(limit=window.limit, used=window.limit, reset=reset)
+            graph = fault.kind == "rate_limited"
+            response = (
+                _graphql_limited(session, fault.reason or "RATE_LIMITED")
+                if graph
+                else _rest_limited(session, spent, int(fault.reason or 403))
+            )
+            response.headers.update(_limits(spent, "graphql" if graph else "core"))
+            return response
         case "secondary" | "secondary_silent" | "secondary_429" | "secondary_ok":
             return _secondary(session, fault)
         case "timeout" | "gateway_timeout":
@@ -349,8 +358,8 @@ def _replaced(session: Session, window: Window) -> Response | None:
             return None
 
 
-def _graphql_limited(window: Window, kind: str) -> Response:
-    text = f"API rate limit exceeded for user ID {window.limit}."
+def _graphql_limited(session: Session, kind: str) -> Response:
+    text = f"API rate limit exceeded for user ID {session.site.me.number}."
     return json_response({"errors": [{"type": kind, "message": text}]})
 
 

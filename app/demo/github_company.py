@@ -161,8 +161,8 @@ def _loose_ends(company: Company) -> None:
     )  # fmt: skip
     fonts.append(parts)
     site.block(fonts[-2], parts, at=moment(today, 24, 14))
-    again = site.create(company.web, "Button is drawn twice", at=moment(today, 12, 14), by=team, type="Bug")
-    first = site.create(company.web, "Button appears late", at=moment(today, 14, 14), by=team, type="Bug")
+    again = site.create(company.web, "Button is drawn twice", at=moment(today, 16, 14), by=team, type="Bug")
+    first = site.create(company.web, "Button appears late", at=moment(today, 18, 14), by=team, type="Bug")
     site.change(again, at=moment(today, 11), by=team, state="closed", reason="duplicate", duplicate_of=first)
     back = company.items[PLANS[0].title][2]
     site.change(back, at=moment(today, 5, 10), by=team, state="open")

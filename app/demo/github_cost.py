@@ -95,7 +95,8 @@ class _Counter:
             if size is None:
                 continue
             if size > MOST:
-                text = f"Requesting {size} records on the `{name}` connection exceeds the `{argument}` limit of {MOST}."
+                much = f"Requesting {size} records on the `{name}` connection"
+                text = f"{much} exceeds the `{argument}` limit of {MOST} records."
                 raise Refusal(text, type="EXCESSIVE_PAGINATION", path=["query", *path])
             if size < 0:
                 raise Refusal(

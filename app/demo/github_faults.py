@@ -28,13 +28,14 @@ class Faults:
 
     Faults for the next requests are queued with `add`; `path` is sought in the address and in the name of the
     operation. Their kinds: ``rate_limited`` (GraphQL on 200, `reason` is the type: RATE_LIMITED or RATE_LIMIT),
-    ``rest_limited`` (403, nothing remaining; 429 with `reason` "429"), ``secondary`` (403 with retry-after),
-    ``secondary_silent`` (403 without), ``secondary_429``, ``secondary_ok`` (GraphQL on 200), ``timeout`` (502, JSON),
-    ``gateway_timeout`` (504), ``unavailable`` (502, HTML), ``refused`` (401), ``forbidden`` (403, `reason` is the
-    message), ``cut`` (the body ends early), ``malformed`` (not JSON), ``internal`` (200, `data` null), ``partial``
-    (200, one node is null and an error says so), ``expired_cursor`` (the cursor that was given is refused),
-    ``null_cursor`` (a next page without a cursor), ``same_cursor`` (the cursor that was given comes back),
-    ``token_expired`` (installation tokens are worth nothing from now on, once).
+    ``rest_limited`` (403, or 429 with `reason` "429"), both with nothing remaining until `retry_after`;
+    ``secondary`` (403 with retry-after), ``secondary_silent`` (403 without), ``secondary_429``, ``secondary_ok``
+    (GraphQL on 200), ``timeout`` (502, JSON), ``gateway_timeout`` (504), ``unavailable`` (502, HTML), ``refused``
+    (401), ``forbidden`` (403, `reason` is the message), ``cut`` (the body ends early), ``malformed`` (not JSON),
+    ``internal`` (200, `data` null), ``partial`` (200, one issue of the list is null and an error says so),
+    ``expired_cursor`` (the cursor that was given is refused), ``null_cursor`` (a next page without a cursor),
+    ``same_cursor`` (the cursor that was given comes back), ``token_expired`` (installation tokens that were issued so
+    far are worth nothing).
     """
 
     latency: float = 0.0

@@ -33,8 +33,12 @@ OLD_SERVER = frozenset({
     "IssueFieldMultiSelectValue", "IssueFieldNumberValue", "IssueFieldSingleSelectValue", "IssueFieldTextValue",
     "IssueFieldSingleSelectOption", "ProjectV2IssueFieldValues", "ProjectV2ItemIssueFieldValue",
     "ClosedEvent.duplicateOf",
-    "Issue.projectItems", "Issue.projectV2", "Issue.projectsV2", "ProjectV2.items.archivedStates",
-    "Organization.projectV2", "Organization.projectsV2",
+    "Issue.projectItems", "ProjectV2.items.archivedStates", "ProjectV2Owner",
+    *(
+        f"{kind}.{name}"
+        for kind in ("Issue", "Organization", "PullRequest", "Repository", "User")
+        for name in ("projectV2", "projectsV2")
+    ),
     *(
         name
         for event in (
