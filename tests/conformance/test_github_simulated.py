@@ -237,8 +237,8 @@ def everything_happens(site):
         {"state": "closed", "reason": "not_planned"}, {"state": "open"}, {"labels": ["b"]}, {"assignees": []},
         {"assignees": [site.member]}, {"milestone": None}, {"milestone": web.milestones[0]}, {"type": None},
         {"type": "Task"}, {"parent": None}, {"parent": epic}, {"title": "Less"}, {"body": ""},
-        {"fields": {"Effort": 5}}, {"fields": {"Stage": "Doing"}}, {"fields": {"Due": None}}, {"locked": True}, {"locked": False},
-        {"pinned": True}, {"pinned": False},
+        {"fields": {"Effort": 5}}, {"fields": {"Stage": "Doing"}}, {"fields": {"Due": None}},
+        {"locked": True}, {"locked": False}, {"pinned": True}, {"pinned": False},
     ):  # fmt: skip
         yield from site.change(one, **new)
     yield from site.block(one, epic)
