@@ -11,7 +11,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from html import escape
 from typing import Any
@@ -26,12 +26,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.demo.faults import Fault
-from app.demo.graphql import Engine, Outcome, Prepared
+from app.demo.graphql import Engine, Prepared
+from app.demo.linear_answers import json_answer, limited, partial, refusal, replaced, spoiled, unknown_account
 from app.demo.linear_faults import Faults
 from app.demo.linear_graph import engine_of
 from app.demo.linear_limits import MOST, Limits, charged, complexity
 from app.demo.linear_lists import Asked
-from app.demo.linear_model import Change, User
+from app.demo.linear_model import Change, Initiative, Issue, Project, User
 from app.demo.linear_oauth import GrantError
 from app.demo.linear_site import Site
 from app.demo.linear_webhooks import Delivery, delivery
@@ -94,8 +95,8 @@ def application(site: Site, *, newer: bool = False, without: Iterable[str] = ())
         routes=[
             Route("/graphql", graphql, methods=["POST"]),
             Route("/oauth/token", token, methods=["POST"]),
-            Route("/{workspace}/issue/{identifier}", page),
-            Route("/{workspace}/issue/{identifier}/{title}", page),
+            Route("/{workspace}/{kind}/{name}", page),
+            Route("/{workspace}/{kind}/{name}/{title}", page),
         ]
     )
     return face
@@ -123,10 +124,10 @@ async def _exchange(face: Face, request: Request, answer: Callable[[Face, _Poste
     if site.faults.latency:
         await asyncio.sleep(site.faults.latency)
     posted = _posted(face, request, raw)
-    replaced = _faulty(face, posted.fault) if posted.fault else None
-    response = replaced or answer(face, posted)
-    if posted.fault and not replaced:
-        response = _spoiled(response, posted.fault)
+    instead = replaced(posted.fault, face.limits, site.now()) if posted.fault else None
+    response = instead or answer(face, posted)
+    if posted.fault and not instead:
+        response = spoiled(response, posted.fault)
     response.headers["Date"] = format_datetime(site.now().astimezone(UTC), usegmt=True)
     path, told = request.url.path, bytes(response.body)
     exchange = Exchange(path=path, operation=posted.operation, request=raw, status=response.status_code, answer=told)
@@ -156,68 +157,37 @@ def _posted(face: Face, request: Request, raw: bytes) -> _Posted:
     return _Posted(request=request, raw=raw, body=body, prepared=prepared, operation=operation, fault=fault)
 
 
-# Answers
-
-
-def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, media_type="application/json; charset=utf-8")
-
-
-def _refusal(status: int, message: str, kind: str, code: str, headers: dict[str, str] | None = None) -> Response:
-    told = {"type": kind, "code": code, "statusCode": status, "userError": True, "userPresentableMessage": message}
-    return _json({"errors": [{"message": message, "extensions": told}]}, status, headers)
-
-
 def _graphql(face: Face, posted: _Posted) -> Response:
     site, now = face.site, face.site.now()
     asked = _asked(face, posted)
     if isinstance(asked, Response):
         return asked
     if posted.prepared is None:
-        return _refusal(
-            400, "POST body missing, invalid Content-Type, or JSON object has no keys.", "other", "BAD_REQUEST"
-        )
+        return refusal(400, "POST body missing, or it is no JSON object with a query.", "other", "BAD_REQUEST")
     if not face.limits.requests.take(1, now):
-        return _limited(face, "requests", face.limits.requests.reset(now))
+        return limited(face.limits, "requests", face.limits.requests.reset(now), now)
     if posted.prepared.errors:
-        return _json({"errors": posted.prepared.errors}, 400, face.limits.headers(now, 0))
+        return json_answer({"errors": posted.prepared.errors}, 400, face.limits.headers(now, 0))
     name = posted.body.get("operationName")
     operation, document = posted.prepared.operation(name), posted.prepared.document
     if operation is None or document is None:
-        return _refusal(400, "Must provide operation name.", "graphql error", "OPERATION_RESOLUTION_FAILURE")
+        return refusal(400, "Must provide operation name.", "graphql error", "OPERATION_RESOLUTION_FAILURE")
     variables = posted.body.get("variables") or {}
+    if not isinstance(variables, dict):
+        return refusal(400, "`variables` in a POST body must be an object.", "graphql error", "BAD_REQUEST")
     cost = complexity(face.engine.schema, document, operation, variables)
     if cost > MOST:
         words = f"The query is too complex: {cost:.1f} points, where at most {MOST} are allowed."
-        return _refusal(400, words, "invalid input", "INVALID_INPUT", face.limits.headers(now, cost))
+        return refusal(400, words, "invalid input", "INVALID_INPUT", face.limits.headers(now, cost))
     if face.limits.complexity.remaining(now) < cost:
-        return _limited(face, "complexity", face.limits.complexity.reset(now))
+        return limited(face.limits, "complexity", face.limits.complexity.reset(now), now)
     outcome = face.engine.run(posted.prepared, variables, asked, name)
     taken = charged(cost, operation, variables, outcome.data)
     face.limits.complexity.take(taken, now)
     status = 200 if outcome.ran else 400
-    return _json(_partial(outcome, posted.fault), status, face.limits.headers(site.now(), taken))
-
-
-def _partial(outcome: Outcome, fault: Fault | None) -> dict[str, Any]:
-    """Return the answer's body; with a fault of that kind one object of its first row is null, and an error says so."""
-    body = outcome.body()
-    if fault is None or fault.kind != "partial" or outcome.data is None:
-        return body
-    for root, told in outcome.data.items():
-        rows = told.get("nodes") if isinstance(told, dict) else None
-        for number, row in enumerate(rows or ()):
-            for name, value in row.items():
-                if isinstance(value, dict) and "nodes" not in value:
-                    row[name] = None
-                    error = _internal() | {"path": [root, "nodes", number, name]}
-                    return body | {"errors": [*body.get("errors", ()), error]}
-    return body
-
-
-def _internal() -> dict[str, Any]:
-    told = {"type": "internal error", "code": "INTERNAL_SERVER_ERROR", "statusCode": 500, "userError": False}
-    return {"message": "Internal server error", "extensions": told}
+    half = posted.fault is not None and posted.fault.kind == "partial"
+    body = partial(outcome, face.engine.schema) if half else outcome.body()
+    return json_answer(body, status, face.limits.headers(site.now(), taken))
 
 
 def _asked(face: Face, posted: _Posted) -> Asked | Response:
@@ -229,12 +199,11 @@ def _asked(face: Face, posted: _Posted) -> Asked | Response:
         found = (site.me, False, ALL_SCOPES)
     elif scheme.casefold() == "bearer" and value == site.key:
         words = "It looks like you're trying to use an API key as a Bearer token. Remove the Bearer prefix."
-        return _refusal(401, words, "authentication error", "AUTHENTICATION_ERROR")
+        return unknown_account(words)
     else:
         token = site.oauth.token(value, site.now()) if scheme.casefold() == "bearer" else None
         if token is None:
-            words = "Authentication required, not authenticated"
-            return _refusal(401, words, "authentication error", "AUTHENTICATION_ERROR")
+            return unknown_account()
         found = (site.bot if token.app else site.me, token.app, token.scopes)
     user, app, scopes = found
     return Asked(
@@ -253,73 +222,35 @@ def _token(face: Face, posted: _Posted) -> Response:
         form |= {"client_id": client, "client_secret": secret}
     if "application/x-www-form-urlencoded" not in posted.request.headers.get("content-type", ""):
         words = "Content-Type must be application/x-www-form-urlencoded."
-        return _json({"error": "invalid_request", "error_description": words}, 400)
+        return json_answer({"error": "invalid_request", "error_description": words}, 400)
     try:
-        return _json(face.site.oauth.grant(form, face.site.now()))
+        return json_answer(face.site.oauth.grant(form, face.site.now()))
     except GrantError as error:
-        return _json(error.body, error.status)
-
-
-def _limited(face: Face, reason: str, reset: datetime) -> Response:
-    """Return the refusal for the rate, with the bucket that is empty."""
-    headers, name = face.limits.headers(face.site.now(), 0), reason.capitalize()
-    if reason == "endpoint":
-        name = "Endpoint-Requests"
-        headers |= {"X-RateLimit-Endpoint-Name": "graphql", "X-RateLimit-Endpoint-Requests-Limit": "30"}
-    headers[f"X-RateLimit-{name}-Remaining"] = "0"
-    headers[f"X-RateLimit-{name}-Reset"] = str(int(reset.timestamp() * 1000))
-    return _refusal(400, "Rate limit exceeded", "ratelimited", "RATELIMITED", headers)
-
-
-def _faulty(face: Face, fault: Fault) -> Response | None:
-    """Return the answer of a fault that replaces the real one, or None where it spoils the real one."""
-    match fault.kind:
-        case "rate_limit":
-            reset = face.site.now() + timedelta(seconds=fault.retry_after)
-            return _limited(face, fault.reason or "requests", reset)
-        case "too_many":
-            headers = {"Retry-After": str(fault.retry_after)}
-            return _refusal(429, "Too many requests", "ratelimited", "RATELIMITED", headers)
-        case "refused":
-            words = "Authentication required, not authenticated"
-            return _refusal(401, words, "authentication error", "AUTHENTICATION_ERROR")
-        case "unavailable":
-            return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, media_type="text/html")
-        case "overloaded":
-            return Response(b"", 503, {"Retry-After": str(fault.retry_after)})
-        case "login_page":
-            return Response("<!doctype html><title>Log in</title><body>Log in to Linear", 200, media_type="text/html")
-        case "internal":
-            return _json({"data": None, "errors": [_internal()]})
-        case _:
-            return None
-
-
-class _Cut(Response):
-    """An answer that promises its whole length and ends in the middle."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": bytes(self.body)[: len(self.body) // 2]})
-
-
-def _spoiled(response: Response, fault: Fault) -> Response:
-    if fault.kind == "cut":
-        return _Cut(response.body, response.status_code, media_type="application/json")
-    if fault.kind == "malformed":
-        return Response(bytes(response.body)[:-1] + b',,"', response.status_code, media_type="application/json")
-    return response
+        return json_answer(error.body, error.status)
 
 
 def _page(site: Site, request: Request) -> Response:
-    """Return the page for people of an issue; open to anyone, as everything here is made up."""
-    found = site.find(request.path_params["identifier"])
+    """Return the page for people of an issue, a project or an initiative; open to anyone, as everything is made up."""
+    found = _named(site, request.path_params["kind"], request.path_params["name"])
     if found is None or found.trashed:
-        return Response("<!doctype html><title>Not found</title><p>No such issue.", 404, media_type="text/html")
-    rows = [("Team", found.team.name), ("Status", found.state.name)]
-    rows += [("Project", found.project.name if found.project else "none")]
-    rows += [("Labels", ", ".join(label.name for label in found.labels) or "none")]
-    table = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows)
-    title = f"{found.identifier}: {escape(found.title)}"
-    page = f'<!doctype html><meta charset="utf-8"><title>{title}</title><h1>{title}</h1><dl>{table}</dl>'
-    return Response(page + "<p>A simulated issue of the Keyrail demo.</p>", media_type="text/html")
+        return Response("<!doctype html><title>Not found</title><p>No such page.", 404, media_type="text/html")
+    match found:
+        case Issue():
+            title, status = f"{found.identifier}: {found.title}", found.state.name
+        case Project():
+            title, status = found.name, found.status.name
+        case Initiative():
+            title, status = found.name, found.status
+    labels = ", ".join(label.name for label in found.labels) or "none"
+    table = f"<dt>Status<dd>{escape(status)}<dt>Labels<dd>{escape(labels)}"
+    page = (
+        f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><h1>{escape(title)}</h1><dl>{table}</dl>'
+    )
+    return Response(page + "<p>A simulated page of the Keyrail demo.</p>", media_type="text/html")
+
+
+def _named(site: Site, kind: str, name: str) -> Issue | Project | Initiative | None:
+    if kind == "issue":
+        return site.find(name)
+    rows: list[Project | Initiative] = [*site.all(Project), *site.all(Initiative)]
+    return next((row for row in rows if type(row).__name__.lower() == kind and name.endswith(row.slug_id)), None)

@@ -463,6 +463,7 @@ async def test_documents_that_break_the_schema_are_answered_400_without_data(pos
 
 async def test_a_body_without_a_document_is_refused(linear):
     assert (await linear.post("/graphql", content=b"[")).status_code == 400
+    assert (await linear.post("/graphql", json={"query": "{ viewer { id } }", "variables": [1]})).status_code == 400
     assert (
         await linear.post("/graphql", json={"query": "query A { viewer { id } } query B { viewer { id } }"})
     ).status_code == 400
@@ -617,11 +618,12 @@ async def test_gateways_fail_as_gateways_do(site, post):
 
 async def test_partial_data_comes_with_an_error_beside_it(site, post):
     site.faults.add("partial", path="issues")
-    answer = await post("{ issues { nodes { id state { id } } } }")
+    answer = await post("{ issues { nodes { id state { id } project { id } } } }")
     told = answer.json()
     assert answer.status_code == 200
-    assert [node["state"] is None for node in told["data"]["issues"]["nodes"]] == [True, False, False]
-    assert told["errors"][0]["path"] == ["issues", "nodes", 0, "state"]
+    wallet = {"id": site.find("MOB-1").project.id}
+    assert [node["project"] for node in told["data"]["issues"]["nodes"]] == [None, None, wallet]
+    assert told["errors"][0]["path"] == ["issues", "nodes", 1, "project"]
 
 
 @pytest.mark.parametrize(("kind", "same"), [("null_cursor", False), ("same_cursor", True)])
@@ -661,6 +663,9 @@ async def test_answers_can_take_their_time_and_end_early(site, face):
         page = await client.get(f"{url}/acme/issue/MOB-1/stored-cards")
         assert (page.status_code, "<h1>MOB-1: Stored cards</h1>" in page.text) == (200, True)
         assert (await client.get(f"{url}/acme/issue/MOB-9")).status_code == 404
+        project = (await client.post("/graphql", json={"query": "{ projects { nodes { url } } }"})).json()["data"]
+        page = await client.get(project["projects"]["nodes"][0]["url"])
+        assert (page.status_code, "<h1>Wallet</h1>" in page.text) == (200, True)
 
 
 async def test_observers_see_each_exchange(site, face, post):
