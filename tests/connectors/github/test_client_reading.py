@@ -1,0 +1,255 @@
+"""Everything in scope: lists from both ends, pages that shrink, lists inside issues, items by id, the census."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from app.demo import github_projects as projects
+from domain.errors import NotFoundError, VendorUnavailableError
+
+
+def keys(count, repository="acme/api"):
+    return sorted(f"{repository}#{number}" for number in range(1, count + 1))
+
+
+async def test_a_small_repository_takes_one_request_and_its_count(github, discovered, connection):
+    github.repository("api", 7)
+    async with discovered(connection, github) as session:
+        pages = await session.backfill()
+    assert session.keys(pages) == keys(7)
+    assert github.operations == ["Counts", "Issues"]
+    assert [(page.kind, page.stream, page.number, page.items) for page in pages] == [("items", "backfill", 0, 7)]
+
+
+async def test_an_empty_repository_is_counted_and_not_read(github, discovered, connection):
+    github.repository("api")
+    async with discovered(connection, github) as session:
+        assert await session.backfill() == []
+        assert await session.ids() == []
+        assert await session.count() == 0
+
+
+async def test_open_and_closed_issues_are_read_from_both_ends_until_they_meet(github, discovered, connection):
+    api = github.repository("api", 1050)
+    for issue in api.issues[:520]:
+        github.site.change(issue, at=issue.created_at + timedelta(days=1), state="closed", reason="completed")
+    async with discovered(connection, github) as session:
+        pages = await session.backfill()
+    assert session.keys(pages) == keys(1050)
+    assert sum(page.items for page in pages) <= 1050 + 2
+    assert len(github.asked("Issues")) == 12
+    ends = {(tuple(asked["states"]), asked["direction"]) for asked in github.asked("Issues")}
+    assert ends == {(("OPEN",), "ASC"), (("OPEN",), "DESC"), (("CLOSED",), "ASC"), (("CLOSED",), "DESC")}
+
+
+async def test_the_requests_for_ten_thousand_issues_stay_within_a_few_more_than_a_hundred(
+    github, discovered, connection
+):
+    github.repository("api", 10_000)
+    async with discovered(connection, github) as session:
+        ids = await session.ids()
+        counted = await session.count()
+    assert len(ids) == len(set(ids)) == counted == 10_000
+    assert len(github.calls) <= 105
+
+
+async def test_issues_of_one_instant_are_read_whole_from_both_ends(github, discovered, connection):
+    api = github.repository("api")
+    for number in range(350):
+        github.site.create(api, f"Issue {number}", at=github.now - timedelta(days=3))
+    async with discovered(connection, github) as session:
+        pages = await session.backfill()
+    assert session.keys(pages) == keys(350)
+
+
+async def test_what_leaves_the_list_meanwhile_hides_nothing_that_stays(github, discovered, connection):
+    api = github.repository("api", 600)
+    async with discovered(connection, github) as session:
+        asking = github.answer
+
+        async def answer(request):
+            told = await asking(request)
+            if len(github.asked("Issues")) == 2 and len(api.issues) == 600:
+                for issue in list(api.issues[:40]):
+                    github.site.delete(issue)
+            return told
+
+        github.answer = answer
+        pages = await session.backfill()
+    assert {f"acme/api#{number}" for number in range(41, 601)} <= set(session.keys(pages))
+
+
+async def test_a_page_that_takes_too_long_is_made_smaller_and_never_asked_for_again_at_its_size(
+    github, discovered, connection
+):
+    github.repository("api", 230)
+    github.site.faults.timeout_nodes = 5_000
+    async with discovered(connection, github) as session:
+        pages = await session.backfill()
+    assert session.keys(pages) == keys(230)
+    tried = [(asked["direction"], asked.get("after"), asked["first"]) for asked in github.asked("Issues")]
+    assert len(tried) == len(set(tried))
+    assert min(first for _, _, first in tried) < 60
+
+
+async def test_a_page_over_the_resource_limits_is_made_smaller_though_part_of_it_came(github, discovered, connection):
+    github.repository("api", 90)
+    github.site.faults.resource_nodes = 30
+    async with discovered(connection, github) as session:
+        pages = await session.backfill()
+    assert session.keys(pages) == keys(90)
+    assert [asked["first"] for asked in github.asked("Issues")][:3] == [100, 50, 25]
+
+
+async def test_the_smallest_page_is_repeated_like_any_call_and_then_given_up(github, discovered, connection):
+    github.repository("api", 90)
+    async with discovered(connection, github) as session:
+        github.site.faults.add("timeout", path="Issues", times=99)
+        with pytest.raises(VendorUnavailableError, match=r"Gave up after 4 attempts"):
+            await session.backfill()
+    assert [asked["first"] for asked in github.asked("Issues")] == [100, 50, 25, 12, 6, 5, 5, 5, 5]
+
+
+async def test_pages_grow_back_slowly(github, discovered, connection):
+    github.repository("api", 900)
+    async with discovered(connection, github) as session:
+        github.site.faults.add("timeout", path="Issues", times=2)
+        pages = await session.backfill()
+    assert session.keys(pages) == keys(900)
+    sizes = [asked["first"] for asked in github.asked("Issues")]
+    assert sizes[0] == 100
+    assert 50 in sizes
+    assert 60 in sizes
+
+
+async def test_a_list_whose_cursor_expired_is_read_from_its_start(github, discovered, connection):
+    github.repository("api", 350)
+    async with discovered(connection, github) as session:
+        github.site.faults.add("expired_cursor", path="Issues", after=2)
+        pages = await session.backfill()
+    assert session.keys(pages) == keys(350)
+
+
+@pytest.mark.parametrize("kind", ["null_cursor", "same_cursor"])
+async def test_a_promise_of_more_without_a_place_to_go_on_ends_in_an_error(github, discovered, connection, kind):
+    github.repository("api", 350)
+    async with discovered(connection, github) as session:
+        github.site.faults.add(kind, path="Issues", after=2, times=9)
+        with pytest.raises(VendorUnavailableError, match=r"where it goes on|circles"):
+            await session.backfill()
+
+
+async def test_lists_inside_an_issue_are_read_to_their_end(github, discovered, connection):
+    api = github.repository("api", 3)
+    many = [f"label-{number:03}" for number in range(170)]
+    people = [github.site.add_user(f"person-{number:02}") for number in range(12)]
+    github.site.change(api.issues[1], labels=many, assignees=people)
+    for number in range(14):
+        github.site.block(api.issues[2], github.site.create(api, f"Blocker {number}"))
+    async with discovered(connection, github) as session:
+        items = {item.key: item for item in session.items(await session.backfill())}
+    assert sorted(items["acme/api#2"].labels) == many
+    assert len(items["acme/api#2"].assignees) == 12
+    assert len(items["acme/api#3"].blocked_by) == 14
+    assert [call for call in github.operations if call == "RestOf"] == ["RestOf"] * 4
+
+
+async def test_an_issue_that_went_wrong_at_github_is_asked_for_again(github, discovered, connection):
+    github.repository("api", 5)
+    async with discovered(connection, github) as session:
+        github.site.faults.add("partial", path="Issues")
+        pages = await session.backfill()
+    assert session.keys(pages) == keys(5)
+    assert [asked["first"] for asked in github.asked("Issues")] == [100, 50]
+
+
+async def test_an_issue_that_we_may_not_see_does_not_hide_the_others(github, discovered, connection):
+    github.repository("api", 2)
+    async with discovered(connection, github) as session:
+        [page] = await session.backfill()
+        seen = page.payload["data"]["repository"]["issues"]["nodes"]
+        issues = {"totalCount": 3, "pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": [None, *seen]}
+        refused = {"type": "FORBIDDEN", "path": ["repository", "issues", "nodes", 0], "message": "Resource protected"}
+        told = {
+            "data": {"repository": {"id": "R_1", "nameWithOwner": "acme/api", "issues": issues}},
+            "errors": [refused],
+        }
+        github.plan("Issues", httpx.Response(200, json=told))
+        pages = await session.backfill()
+    assert session.keys(pages) == keys(2)
+
+
+async def test_an_organization_is_read_with_its_archived_repositories(github, discovered, connection):
+    github.repository("api", 2)
+    github.site.archive_repository(github.repository("old", 1))
+    scoped = replace(connection, scope={"organizations": ["Acme"]})
+    async with discovered(scoped, github) as session:
+        items = session.items(await session.backfill())
+    assert sorted((item.key, item.archived) for item in items) == [
+        ("acme/api#1", False), ("acme/api#2", False), ("acme/old#1", True),
+    ]  # fmt: skip
+
+
+async def test_a_project_brings_its_issues_from_any_repository_each_once(github, discovered, connection):
+    api, web = github.repository("api", 3), github.repository("web", 4)
+    boards = [projects.add_project(github.site, github.acme, title) for title in ("Board", "Other")]
+    for board in boards:
+        for issue in (api.issues[0], web.issues[1], web.issues[3]):
+            projects.add_item(github.site, board, issue)
+    projects.add_draft(github.site, boards[0], "A thought")
+    projects.archive(github.site, boards[0].items[1])
+    scoped = replace(connection, scope={"repositories": ["acme/api"], "projects": ["acme/1", "acme/2"]})
+    async with discovered(scoped, github) as session:
+        pages = await session.backfill()
+        ids = await session.ids()
+        counted = await session.count()
+    assert session.keys(pages) == ["acme/api#1", "acme/api#2", "acme/api#3", "acme/web#2", "acme/web#4"]
+    assert sorted(ids) == sorted(item.id for item in session.items(pages))
+    assert counted == 3
+    alone = replace(connection, scope={"projects": ["acme/1"]})
+    async with discovered(alone, github) as session:
+        assert session.keys(await session.backfill()) == ["acme/api#1", "acme/web#2", "acme/web#4"]
+        assert await session.count() == 4
+
+
+async def test_milestones_are_items_where_they_are_epics(github, discovered, connection):
+    api = github.repository("api", 2)
+    github.site.add_milestone(api, "Beta")
+    with_milestones = replace(connection, epics={"milestones": True})
+    async with discovered(with_milestones, github) as session:
+        pages = await session.backfill()
+        ids = await session.ids()
+        assert await session.count() == 3
+        again = session.items(await session.fetch(ids))
+    assert session.keys(pages) == ["acme/api#1", "acme/api#2", "acme/api/milestone/1"]
+    assert sorted(item.id for item in again) == sorted(ids) == sorted(item.id for item in session.items(pages))
+
+
+async def test_fetch_names_what_is_gone_and_keeps_the_rest(github, discovered, connection):
+    api = github.repository("api", 150)
+    ids = [issue.id for issue in api.issues]
+    github.site.delete(api.issues[3])
+    async with discovered(connection, github) as session:
+        pages = await session.fetch([*ids, ids[0]])
+    assert len(session.items(pages)) == 149
+    assert [id for page in pages for id in page.missing] == [ids[3]]
+    assert [len(asked["ids"]) for asked in github.asked("ByIds")] == [100, 50]
+
+
+async def test_a_fetch_that_takes_too_long_is_halved(github, discovered, connection):
+    api = github.repository("api", 40)
+    async with discovered(connection, github) as session:
+        github.plan("ByIds", httpx.Response(502, json={"message": "Something went wrong"}))
+        pages = await session.fetch([issue.id for issue in api.issues])
+    assert session.keys(pages) == keys(40)
+    assert [len(asked["ids"]) for asked in github.asked("ByIds")] == [40, 20, 20]
+
+
+async def test_a_repository_that_vanishes_under_way_ends_the_census(github, discovered, connection):
+    api = github.repository("api", 3)
+    async with discovered(connection, github) as session:
+        api.hidden = True
+        with pytest.raises(NotFoundError, match="repository 'acme/api'"):
+            await session.ids()
