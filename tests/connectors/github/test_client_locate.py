@@ -1,0 +1,87 @@
+"""Why an id is not in the census: still there, moved, deleted, converted, or out of sight."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.demo import github_projects as projects
+
+
+@pytest.fixture
+def both(connection):
+    return replace(connection, scope={"repositories": ["acme/api", "acme/web"]})
+
+
+async def test_an_issue_that_is_there_is_handed_out(github, discovered, connection):
+    api = github.repository("api", 1)
+    async with discovered(connection, github) as session:
+        found = await session.locate(api.issues[0].id, "acme/api")
+    assert (found.state, found.page.items) == ("present", 1)
+
+
+async def test_an_issue_outside_the_scope_moved(github, discovered, connection):
+    github.repository("api")
+    web = github.repository("web", 1)
+    async with discovered(connection, github) as session:
+        found = await session.locate(web.issues[0].id, "acme/api")
+    assert (found.state, found.detail) == ("moved", "now acme/web#1, which is outside the scope")
+    assert session.keys([found.page]) == ["acme/web#1"]
+
+
+async def test_an_issue_of_a_project_in_scope_is_present_wherever_it_lives(github, discovered, connection):
+    web = github.repository("web", 2)
+    board = projects.add_project(github.site, github.acme, "Board")
+    projects.add_item(github.site, board, web.issues[0])
+    scoped = replace(connection, scope={"projects": ["acme/1"]})
+    async with discovered(scoped, github) as session:
+        assert (await session.locate(web.issues[0].id, "acme/web")).state == "present"
+        assert (await session.locate(web.issues[1].id, "acme/web")).state == "moved"
+
+
+@pytest.mark.parametrize("with_key", [False, True])
+async def test_a_deleted_issue(github, discovered, connection, with_key):
+    api = github.repository("api", 1)
+    issue = api.issues[0]
+    github.site.delete(issue)
+    async with discovered(connection, github) as session:
+        found = await session.locate(issue.id, "acme/api", **({"key": "acme/api#1"} if with_key else {}))
+    told = "GitHub says that it was deleted" if with_key else "not found, and its repository is still visible"
+    assert (found.state, found.page, found.detail) == ("deleted", None, told)
+
+
+async def test_an_issue_that_became_a_discussion_is_deleted(github, discovered, connection):
+    api = github.repository("api", 1)
+    issue = api.issues[0]
+    github.site.convert(issue)
+    async with discovered(connection, github) as session:
+        found = await session.locate(issue.id, "acme/api", key="acme/api#1")
+    assert found.state == "deleted"
+
+
+async def test_a_transferred_issue_goes_on_under_another_id(github, discovered, both):
+    api, web = github.repository("api", 1), github.repository("web")
+    old = api.issues[0]
+    github.site.transfer(old, web)
+    async with discovered(both, github) as session:
+        without = await session.locate(old.id, "acme/api")
+        found = await session.locate(old.id, "acme/api", key="acme/api#1")
+        github.site.faults.not_followed = True
+        hidden = await session.locate(old.id, "acme/api", key="acme/api#1")
+    assert (without.state, without.detail) == ("deleted", "not found, and its repository is still visible")
+    assert found.state == "deleted"
+    assert found.detail.startswith("it was transferred and goes on under another id: https://api.github.com/")
+    assert hidden.state == "inaccessible"
+
+
+async def test_an_issue_of_a_hidden_repository_is_inaccessible_and_the_repository_is_asked_for_once(
+    github, discovered, both
+):
+    api = github.repository("api", 2)
+    github.repository("web")
+    async with discovered(both, github) as session:
+        api.hidden = True
+        found = [await session.locate(issue.id, "acme/api", key="acme/api#1") for issue in api.issues]
+    assert [(one.state, one.detail) for one in found] == [
+        ("inaccessible", "no longer visible to our account: repository acme/api")
+    ] * 2
+    assert len(github.asked("Repositories")) == 1

@@ -1,0 +1,197 @@
+"""What discovery finds out, what it refuses, and how it says what to change."""
+
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from app.demo import github_projects as projects
+from app.demo.github_graph import OLD_SERVER
+from connectors.base import Reading
+from connectors.github import CONNECTOR, queries
+from domain.errors import AuthError, ConfigError, RejectedError
+from domain.workspace import Secret
+
+
+@pytest.fixture
+def board(github):
+    """acme/api with a project that has a status and points, and issue fields of the organization."""
+    github.repository("api", 1)
+    github.site.add_issue_type(github.acme, "Epic")
+    github.site.add_issue_field(github.acme, "Effort", "NUMBER")
+    github.site.add_issue_field(github.acme, "Target date", "DATE")
+    made = projects.add_project(
+        github.site, github.acme, "Board", statuses=("Todo", "In Progress", "In Review", "Done")
+    )
+    projects.add_field(github.site, made, "Points", "NUMBER")
+    projects.add_field(github.site, made, "Sprint", "ITERATION")
+    return made
+
+
+@pytest.fixture
+def discover(github, opened):
+    async def discover(connection, before=None, github=github):
+        async with opened(connection, github) as client:
+            return await CONNECTOR.discover(client, connection, before)
+
+    return discover
+
+
+async def test_a_reading_holds_what_later_reads_need(github, discover, connection, board):
+    told = await discover(connection)
+    assert told.account == "keyrail-bot"
+    assert told.facts["can"] == sorted(queries.EVERYTHING)
+    assert told.facts["old"] is False
+    repository = github.site.repository("acme/api")
+    assert told.facts["repositories"] == {
+        "acme/api": {"id": repository.id, "archived": False, "issues": True, "permission": "WRITE"}
+    }
+    assert told.facts["issue_fields"]["acme"]["types"] == ["Epic"]
+    assert {name: field["type"] for name, field in told.facts["issue_fields"]["acme"]["fields"].items()} == {
+        "Effort": "NUMBER", "Target date": "DATE",
+    }  # fmt: skip
+    assert told.facts["lost"] == {}
+    assert told.facts["with_projects"] is False
+    assert told.facts["read_ms"] == int(github.at.timestamp() * 1000)
+    assert github.operations == ["Capabilities", "Repositories", "Owner"]
+
+
+async def test_fields_of_projects_that_are_named_or_say_when_are_asked_for(discover, connection, board):
+    scoped = replace(
+        connection,
+        scope={"repositories": ["acme/api"], "projects": ["acme/1"]},
+        estimate={"project_field": "points"},
+        status={"project_field": "Status"},
+    )
+    told = await discover(scoped)
+    assert told.facts["values"] == ["Points", "Status", "Sprint"]
+    assert told.facts["with_projects"] is True
+    assert told.facts["projects"]["acme/1"]["title"] == "Board"
+    options = told.facts["projects"]["acme/1"]["fields"]["Status"]["options"]
+    words = {words[0]: words[1] for id, words in told.facts["statuses"].items() if id in options}
+    assert words == {"Todo": "todo", "In Progress": "in_progress", "Done": "done"}
+
+
+async def test_a_renamed_repository_is_followed(github, discover, connection):
+    api = github.repository("api", 1)
+    github.site.rename_repository(api, "core")
+    told = await discover(connection)
+    assert told.facts["names"] == {"acme/api": "acme/core"}
+    assert list(told.facts["repositories"]) == ["acme/core"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"scope": {"repositories": ["acme/apy"]}}, r"`scope.repositories` does not exist.*Did you mean 'acme/api'\?"),
+        ({"scope": {"repositories": ["acme/a p"]}}, r"'acme/a p' of `scope.repositories` is not a name"),
+        ({"scope": {"organizations": ["acmee"]}}, r"organization 'acmee' of `scope.organizations` does not exist"),
+        ({"scope": {"projects": ["acme/7"]}}, r"project 'acme/7' of `scope.projects` does not exist.*'acme/1'\?"),
+        ({"estimate": {"issue_field": "Efort"}}, r"`estimate.issue_field` names 'Efort'.*Did you mean 'Effort'\?"),
+        ({"estimate": {"issue_field": "Target date"}}, r"of the type DATE and holds no number. There are: 'Effort'"),
+        (
+            {"scope": {"projects": ["acme/1"]}, "estimate": {"project_field": "Pints"}},
+            r"`estimate.project_field` names 'Pints'.*Did you mean 'Points'\?",
+        ),
+        (
+            {"scope": {"projects": ["acme/1"]}, "estimate": {"project_field": "Sprint"}},
+            r"of the type ITERATION and holds no number. There are: 'Points'",
+        ),
+        (
+            {"scope": {"projects": ["acme/1"]}, "status": {"project_field": "State"}},
+            r"`status.project_field` names 'State'.*Did you mean 'Status'\?",
+        ),
+        (
+            {"scope": {"projects": ["acme/1"]}, "fields": {"team": "Teem"}},
+            r"`fields.team` names 'Teem', but no issue field",
+        ),
+    ],
+)
+async def test_what_is_not_there_is_named_with_the_nearest_that_is(discover, connection, board, change, words):
+    with pytest.raises(ConfigError, match=f"github-acme: .*{words}"):
+        await discover(replace(connection, **change))
+
+
+async def test_a_field_of_a_project_that_is_not_in_scope_is_believed(discover, connection, board):
+    told = await discover(replace(connection, status={"project_field": "Status"}, fields={"team": "Team"}))
+    assert told.facts["values"] == ["Status", "Team"]
+    assert told.facts["with_projects"] is True
+
+
+async def test_what_was_seen_once_is_lost_and_the_rest_goes_on(github, discover, connection):
+    github.repository("api", 1)
+    web = github.repository("web", 1)
+    both = replace(connection, scope={"repositories": ["acme/api", "acme/web"]})
+    before = await discover(both)
+    web.hidden = True
+    told = await discover(both, before)
+    assert told.lost == {"repositories": ["acme/web"]}
+    again = await discover(both, told)
+    assert again.lost == {"repositories": ["acme/web"]}
+    with pytest.raises(ConfigError, match="'acme/web'"):
+        await discover(both)
+    github.site.repository("acme/api").hidden = True
+    with pytest.raises(ConfigError, match="'acme/api'"):
+        await discover(both, again)
+
+
+async def test_an_organization_that_is_lost_does_not_hide_the_other(github, discover, connection):
+    github.repository("api", 1)
+    scoped = replace(connection, scope={"repositories": ["acme/api"], "organizations": ["globex"]})
+    with pytest.raises(ConfigError, match="'globex'"):
+        await discover(scoped)
+    before = Reading(facts={"seen": {"organizations": ["globex"]}}, account="", digest="")
+    told = await discover(scoped, before)
+    assert told.lost == {"organizations": ["globex"]}
+
+
+async def test_a_server_tells_what_it_cannot(make_github, discover, connection):
+    github = make_github(server="3.17.2")
+    github.repository("api", 1)
+    server = replace(connection, url="https://git.acme.example/api/v3")
+    told = await discover(server, github=github)
+    assert told.facts["server"] == "3.17.2"
+    assert {"stateReason", "CLOSED_EVENT", "LABELED_EVENT"} <= set(told.facts["can"])
+    assert not {"parent", "issueType", "issueFieldValues", "projectItems"} & set(told.facts["can"])
+    assert {request.url.path for _, _, request in github.calls} == {"/api/graphql"}
+    with pytest.raises(ConfigError, match="this server's issues know no projects"):
+        await discover(replace(server, scope={"projects": ["acme/1"]}), github=github)
+    with pytest.raises(ConfigError, match=r"`status.project_field` names 'Status', but this server"):
+        await discover(replace(server, status={"project_field": "Status"}), github=github)
+
+
+def test_the_lists_of_events_follow_what_the_server_can():
+    can = queries.EVERYTHING - OLD_SERVER - {name for name in queries.EVENT_TYPES if "FIELD" in name}
+    assert "ISSUE_FIELD" not in queries.history_document(frozenset(can))
+
+
+async def test_settings_that_decide_requests_are_in_the_digest(discover, connection, board):
+    usual = (await discover(connection)).digest
+    assert (await discover(connection)).digest == usual
+    for change in (
+        {"estimate": {"label": r"size/(\d+)"}},
+        {"scope": {"organizations": ["acme"]}},
+        {"epics": {"milestones": True}},
+        {"fields": {"due": "Target date"}},
+    ):
+        assert (await discover(replace(connection, **change))).digest != usual
+
+
+async def test_a_page_that_is_no_api_is_a_wrong_address(github, discover, connection):
+    github.plan("Capabilities", httpx.Response(404, json={"message": "Not Found"}))
+    with pytest.raises(ConfigError, match=r"no GitHub API answers at https://api.github.com"):
+        await discover(connection)
+
+
+async def test_an_answer_that_names_no_account_is_refused(github, discover, connection):
+    github.plan("Capabilities", httpx.Response(200, json={"data": {"viewer": None, "Issue": {"fields": []}}}))
+    with pytest.raises(AuthError, match="names no account"):
+        await discover(connection)
+
+
+async def test_a_token_without_the_scope_for_projects_is_told_which(github, discover, connection, board):
+    github.site.access.add_token("ghp_narrow", github.site.me, scopes=("repo", "read:org"))
+
+    narrow = replace(connection, auth={"token": Secret("env:T", "ghp_narrow")}, scope={"projects": ["acme/1"]})
+    with pytest.raises(RejectedError, match=r"lacks a scope\. It needs read:project"):
+        await discover(narrow)
