@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from domain.facts import StatusUpdate
-from domain.work import Change, Transition, WorkItem
+from domain.work import Change, Level, Transition, WorkItem
 from domain.workspace import Connection, PublishRow
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page as received. `kind` tells `parse` how to read it: ``items``, ``history``, ``webhook``.
+    """One page as received. `kind` tells `parse` how to read it: ``items``, ``history``, ``links``, ``webhook``.
 
     `items` counts what is in it; `missing` are ids that were asked for and not answered. `cursor`, if
     set, is where the stream goes on once this page is stored (for `changes`: the new watermark, a mapping with
@@ -103,6 +103,8 @@ class Parsed:
     transitions: tuple[Transition, ...] = ()
     history_of: tuple[str, ...] = ()
     """ids whose whole history (of the fields we follow) `transitions` holds"""
+    mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """where else items are kept, by id, of a payload that tells that alone (`WorkItem.mirrors` says the forms)"""
     raw: Mapping[str, Json] = field(default_factory=dict)
     """raw payload by item id, only where asked for (rules with jmespath)"""
 
@@ -205,7 +207,7 @@ class Outlet:
     before anything is created) or ``blind`` (at most once). `content` gives what the place shall say, `read` the
     call that tells what it says now, `current` what that answer holds: an entry of ours, nothing, or the call to
     read on with. `render` is the call that makes it say a content: it changes the entry `spot.id`, or makes one.
-    All pure.
+    All pure. `level` says on which items it can stand; on issues it stands only where they are linked themselves.
     """
 
     kind: str
@@ -215,6 +217,7 @@ class Outlet:
     current: Callable[[bytes, Spot], There | Call | None]
     render: Callable[[Mapping[str, Json], Spot], Call]
     remove: Callable[[Spot], Call]
+    level: Level = Level.EPIC
 
 
 __all__ = [

@@ -10,14 +10,21 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
-from connectors import jira
+from connectors import github, jira, linear
 from connectors.base import Connector
-from connectors.http import Client, OnWait, Sleep, Transport, open_client
+from connectors.http import Access, Client, Dialect, OnWait, Sleep, Transport, open_client
 from connectors.tokens import TokenStore
 from domain.errors import ConfigError
 from domain.workspace import Connection
 
-CONNECTORS: Mapping[str, Connector] = {jira.CONNECTOR.type: jira.CONNECTOR}
+CONNECTORS: Mapping[str, Connector] = {one.type: one for one in (jira.CONNECTOR, github.CONNECTOR, linear.CONNECTOR)}
+
+WAYS_IN: Mapping[str, tuple[Callable[..., Access], Dialect]] = {
+    "jira": (jira.access, jira.DIALECT),
+    "github": (github.access, github.DIALECT),
+    "linear": (linear.access, linear.DIALECT),
+}
+"""how a connection proves who it is, and the manners of its tracker"""
 
 
 def connector(type: str) -> Connector:
@@ -40,16 +47,16 @@ def open_connection(
 ) -> AbstractAsyncContextManager[Client]:
     """Open the client of a connection, with the credentials and the manners of its tracker.
 
-    `store` and `secret_key` (KEYRAIL_SECRET_KEY) are needed by OAuth connections only. Raises ConfigError
+    `store` and `secret_key` (KEYRAIL_SECRET_KEY) keep tokens that are issued to us. Raises ConfigError
     for a missing secret or an unknown tracker.
     """
-    match connection.type:
-        case "jira":
-            access = jira.access(connection, store=store, secret_key=secret_key, now=now)
-            dialect = jira.DIALECT
-        case _:
-            connector(connection.type)
-            raise ConfigError(f"{connection.name}: connections of type '{connection.type}' cannot be opened.")
+    access, dialect = WAYS_IN[connector(connection.type).type]
     return open_client(
-        connection, access=access, dialect=dialect, on_wait=on_wait, transport=transport, sleep=sleep, now=now
+        connection,
+        access=access(connection, store=store, secret_key=secret_key, now=now),
+        dialect=dialect,
+        on_wait=on_wait,
+        transport=transport,
+        sleep=sleep,
+        now=now,
     )

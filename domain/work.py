@@ -156,9 +156,10 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upsert:
-    """The payload states the whole item."""
+    """The payload states the whole item, but for the fields named in `unstated`: those stay as they were."""
 
     item: WorkItem
+    unstated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

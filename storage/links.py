@@ -13,7 +13,7 @@ from sqlalchemy import and_, bindparam, case, delete, func, select, tuple_, upda
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ColumnElement
 
-from domain.work import Link
+from domain.work import Level, Link
 from storage.engine import Transaction, dumps, loads
 from storage.items import blockers, items, mirrors, own_links, parts
 from storage.tables import Base, Created, Scope, ScopeInitiative
@@ -376,14 +376,19 @@ NOT_LINKED: ColumnElement[bool] = and_(
 )
 
 
-async def epics_of(tx: Transaction, connection: str) -> dict[str, list[tuple[str, str]]]:
-    """Return (id, key) of the epics of a connection by the initiatives that they count for."""
+async def linked_at(tx: Transaction, connection: str, level: Level) -> dict[str, list[tuple[str, str]]]:
+    """Return (id, key) of the items of a level by the initiatives that they count for.
+
+    Below epics these are the items alone that are linked themselves: what an epic's links bring along is told there.
+    """
     query = (
         select(scope_initiatives.c.initiative, items.c.id, items.c.key)
         .join(items, items.c.scope == scope_initiatives.c.scope)
-        .where(items.c.connection == connection, items.c.level == "epic", items.c.deleted_at.is_(None))
+        .where(items.c.connection == connection, items.c.level == level.value, items.c.deleted_at.is_(None))
         .order_by(scope_initiatives.c.initiative, items.c.key)
     )
+    if level in (Level.ISSUE, Level.SUBTASK):
+        query = query.where(items.c.own.is_not(None))
     found: dict[str, list[tuple[str, str]]] = {}
     for row in await tx.execute(query):
         found.setdefault(row.initiative, []).append((row.id, row.key))

@@ -252,20 +252,26 @@ async def write(
     upserts: dict[str, tuple[WorkItem, datetime]] = {}
     gone: dict[str, datetime] = {}
     raw: dict[str, object] = {}
+    unstated: dict[str, frozenset[str]] = {}
     for parsed, read_at in pieces:
         raw |= parsed.raw
         for change in parsed.changes:
             if isinstance(change, Upsert):
                 upserts[change.item.id] = change.item, read_at
+                if change.unstated:
+                    unstated[change.item.id] = change.unstated
             elif isinstance(change, Delete):
                 gone[change.ref.id] = read_at
             elif isinstance(change, Refetch):
                 done.refetch.add(change.ref.id)
     known = await store.versions(tx, connection, [*upserts, *gone])
-    await upsert(tx, context, upserts.values(), known, raw, done)
+    await upsert(tx, context, upserts.values(), known, raw, unstated, done)
     for id_ in sorted(gone.keys() & known.keys()):
         if not known[id_].item.deleted and known[id_].read_at <= gone[id_]:
             await bury(tx, context, known[id_], done, read_at=gone[id_], deleted_at=gone[id_])
+    elsewhere = {(connection, id_): urls for parsed, _ in pieces for id_, urls in parsed.mirrors.items()}
+    await store.set_mirrored(tx, elsewhere)
+    done.moved |= elsewhere.keys()
     transitions = [entry for parsed, _ in pieces for entry in parsed.transitions]
     await store.add_transitions(tx, transitions)
     done.past = {entry.item_id for entry in transitions}
@@ -278,12 +284,13 @@ async def upsert(
     batch: Iterable[tuple[WorkItem, datetime]],
     known: Mapping[str, Stored],
     raw: Mapping[str, object],
+    unstated: Mapping[str, frozenset[str]],
     done: Ingested,
 ) -> None:
     """Settle the newer items of a batch and write them; note in `done` what moved."""
     mapper, zone = context.mapper, context.zone
     applying = [(item, read_at) for item, read_at in batch if is_newer(item, read_at, known.get(item.id))]
-    newer = [carried_over(mapper.settle(item), known.get(item.id)) for item, _ in applying]
+    newer = [carried_over(mapper.settle(stated(item, known, unstated)), known.get(item.id)) for item, _ in applying]
     parents = await settled_parents(tx, mapper, newer)
     rows, changed, created = [], [], []
     seen: list[Ref] = []
@@ -494,6 +501,14 @@ def is_newer(item: WorkItem, read_at: datetime, stored: Stored | None) -> bool:
     if item.updated_at > stored.item.updated_at:
         return True
     return item.updated_at == stored.item.updated_at and read_at >= stored.read_at
+
+
+def stated(item: WorkItem, known: Mapping[str, Stored], unstated: Mapping[str, frozenset[str]]) -> WorkItem:
+    """Return the item with what the store knows of fields that the payload says nothing about."""
+    names = unstated.get(item.id)
+    if not names or item.id not in known:
+        return item
+    return revised(item, **{name: getattr(known[item.id].item, name) for name in names})
 
 
 def carried_over(item: WorkItem, before: Stored | None) -> WorkItem:

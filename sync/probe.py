@@ -56,7 +56,7 @@ async def targets(context: Context) -> list[Doc]:
             places = await addresses_of(tx, context, row)
             without = [entry["id"] for entry in subjects_of(context, row, doc, current) if not places.get(entry["id"])]
             if without:
-                how = "no epic is linked to" if row.on == "linked_epics" else f"no `external: {row.connection}` on"
+                how = "nothing is linked to" if row.on == "linked_epics" else f"no `external: {row.connection}` on"
                 findings.append(finding(row.connection, "warning", row.id, f"no address: {how} {', '.join(without)}"))
             else:
                 findings.append(finding(row.connection, "ok", row.id, "each subject has an address"))

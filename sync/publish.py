@@ -25,6 +25,7 @@ from domain.errors import (
 )
 from domain.facts import StatusUpdate
 from domain.okr import Health
+from domain.work import Level
 from domain.workspace import PublishRow
 from storage import links, outbox
 from storage.engine import Transaction
@@ -224,7 +225,8 @@ async def addresses_of(tx: Transaction, context: Context, row: PublishRow) -> di
     connection = row.connection or ""
     workspace = context.workspace
     if row.on == "linked_epics":
-        by_initiative = await links.epics_of(tx, connection)
+        outlet = outlet_of(context, row)
+        by_initiative = await links.linked_at(tx, connection, outlet.level if outlet is not None else Level.EPIC)
         if row.what == "initiatives":
             return by_initiative
         found: dict[str, list[tuple[str, str]]] = {}

@@ -386,6 +386,22 @@ class Site:
             self._append(issue, when, None, [Item(field="Link", field_id=None, after=other.key, after_text=text)])
         return self._tell("jira:issue_updated", target, when, target.histories[-1], "issue_updated")
 
+    def link_out(self, issue: Issue, url: str, title: str, *, at: datetime | None = None) -> Change:
+        """Add a remote link by hand, as a person does who keeps the same work elsewhere."""
+        when = at or self.now()
+        self._remember(issue)
+        number = self.next_id("remotelink")
+        issue.remote_links[f"generated-{number}"] = {
+            "id": number,
+            "self": f"{self.url}/rest/api/3/issue/{issue.key}/remotelink/{number}",
+            "application": {},
+            "object": {"url": url, "title": title},
+        }
+        issue.updated = max(when, issue.updated)
+        text = f'This issue links to "{title}"'
+        self._append(issue, when, None, [Item(field="RemoteIssueLink", field_id=None, after_text=text)])
+        return self._tell("jira:issue_updated", issue, when, issue.histories[-1], "issue_updated")
+
     def unlink(self, source: Issue, target: Issue, *, at: datetime | None = None) -> Change:
         """Take every link between two issues away."""
         when = at or self.now()

@@ -5,8 +5,9 @@ Pages hold whole issues only; what a change means is told by `parse`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from domain.errors import NotFoundError, RejectedError, VendorUnavailableError
 from domain.workspace import Connection
 
 HISTORY_LANES = 4
+REMOTE_LINK = "RemoteIssueLink"
 _HISTORY_FIELDS = (
     "status", "resolution", "estimate", "parent", "IssueParentAssociation", "epic_link", "issuetype", "project", "Key",
     "sprint", "labels",
@@ -32,7 +34,8 @@ async def history(client: Client, connection: Connection, reading: Reading, ids:
     size = queries.BULK if site.server else queries.HISTORY_BULK
 
     async def work(asked: list[str]) -> list[Page]:
-        return [await (_server_history if site.server else _cloud_history)(client, site, asked)]
+        page, linked = await (_server_history if site.server else _cloud_history)(client, site, asked)
+        return [page, *([await _remote_links(client, site, linked)] if linked else [])]
 
     groups = [list(ids[at : at + size]) for at in range(0, len(ids), size)]
     lanes = LANES if site.server else HISTORY_LANES
@@ -41,20 +44,71 @@ async def history(client: Client, connection: Connection, reading: Reading, ids:
             yield page
 
 
-async def _cloud_history(client: Client, site: Site, asked: list[str]) -> Page:
-    """Read the changelogs of up to a thousand issues; issues without a change get an empty one."""
+async def _cloud_history(client: Client, site: Site, asked: list[str]) -> tuple[Page, list[str]]:
+    """Read the changelogs of up to a thousand issues, and tell which have remote links.
+
+    Issues without a change get an empty changelog.
+    """
     fields = () if client.notes.get("all history fields") else _history_fields(site)
+    try:
+        logs, read_at = await _changelogs(client, asked, fields)
+    except RejectedError as error:
+        if error.status != 400 or not fields:
+            raise
+        client.notes["all history fields"] = True
+        return await _cloud_history(client, site, asked)
+    body = orjson.dumps(
+        {"issueChangeLogs": [{"issueId": id, "changeHistories": entries} for id, entries in logs.items()]}
+    )
+    linked = linked_in(logs) if not fields else await _linked(client, asked)
+    return Page(kind="history", stream="history", number=0, body=body, read_at=read_at, items=len(logs)), linked
+
+
+async def _linked(client: Client, asked: list[str]) -> list[str]:
+    """Ask for the changes of remote links, which ten fields leave no room for; a site may not know the name."""
+    try:
+        return linked_in((await _changelogs(client, asked, (REMOTE_LINK,)))[0])
+    except RejectedError as error:
+        if error.status != 400:
+            raise
+        return []
+
+
+def linked_in(logs: Mapping[str, list[Json]]) -> list[str]:
+    """Return the issues whose remote links ever changed: a changelog tells that, but not where they lead."""
+    return [id for id, entries in logs.items() if any(_tells_of_links(entry) for entry in entries)]
+
+
+def _tells_of_links(entry: Json) -> bool:
+    items = entry.get("items") if isinstance(entry, dict) else None
+    found = items if isinstance(items, list) else []
+    return any(isinstance(item, dict) and str(item.get("field")).lower() == REMOTE_LINK.lower() for item in found)
+
+
+async def _remote_links(client: Client, site: Site, ids: Sequence[str]) -> Page:
+    """Read where the remote links of issues lead, as one page of our own making."""
+    read_at = client.now
+
+    async def of(id: str) -> dict[str, Json]:
+        try:
+            return {"issueId": id, "links": await client.json(queries.remote_links(site.api, id))}
+        except NotFoundError:
+            return {"issueId": id, "links": []}
+
+    links = [found async for found in side_by_side(each(ids), of, HISTORY_LANES)]
+    body = orjson.dumps({"remoteLinks": links})
+    return Page(kind="links", stream="links", number=0, body=body, read_at=read_at, items=0)
+
+
+async def _changelogs(
+    client: Client, asked: list[str], fields: Sequence[str]
+) -> tuple[dict[str, list[Json]], datetime]:
+    """Read changelogs to their end: entries by issue, and when the last page was asked for."""
     logs: dict[str, list[Json]] = {id: [] for id in asked}
     token: str | None = None
     used: set[str] = set()
     for _ in range(MAX_PAGES):
-        try:
-            answer, told = await client.read(queries.bulk_changelog(asked, fields, token))
-        except RejectedError as error:
-            if error.status != 400 or not fields:
-                raise
-            client.notes["all history fields"] = True
-            return await _cloud_history(client, site, asked)
+        answer, told = await client.read(queries.bulk_changelog(asked, fields, token))
         page = as_object(client, told)
         for log in objects(page, "issueChangeLogs"):
             logs.setdefault(str(log.get("issueId")), []).extend(log.get("changeHistories") or [])
@@ -66,10 +120,7 @@ async def _cloud_history(client: Client, site: Site, asked: list[str]) -> Page:
                 f"{client.name}: the tracker repeated a page token of POST /changelog/bulkfetch."
             )
         used.add(token)
-    body = orjson.dumps(
-        {"issueChangeLogs": [{"issueId": id, "changeHistories": entries} for id, entries in logs.items()]}
-    )
-    return Page(kind="history", stream="history", number=0, body=body, read_at=answer.sent_at, items=len(logs))
+    return logs, answer.sent_at
 
 
 def _history_fields(site: Site) -> tuple[str, ...]:
@@ -82,8 +133,11 @@ def _history_fields(site: Site) -> tuple[str, ...]:
     return tuple(dict.fromkeys(known))[:10]
 
 
-async def _server_history(client: Client, site: Site, asked: list[str]) -> Page:
-    """Read embedded changelogs; where one is cut, the issue's own is walked and put in its place."""
+async def _server_history(client: Client, site: Site, asked: list[str]) -> tuple[Page, list[str]]:
+    """Read embedded changelogs, and tell which issues have remote links.
+
+    Where a changelog is cut, the issue's own is walked and put in its place.
+    """
     jql = f"id in ({', '.join(asked)})"
     try:
         found = await find(
@@ -109,7 +163,8 @@ async def _server_history(client: Client, site: Site, asked: list[str]) -> Page:
             mended = True
     if mended or not body:
         body = orjson.dumps({"issues": issues})
-    return Page(kind="history", stream="history", number=0, body=body, read_at=read_at, items=len(issues))
+    linked = linked_in({str(one["id"]): one["changelog"]["histories"] for one in issues})
+    return Page(kind="history", stream="history", number=0, body=body, read_at=read_at, items=len(issues)), linked
 
 
 async def _alone(client: Client, site: Site, id: str) -> dict[str, Any] | None:

@@ -39,6 +39,8 @@ LEVEL_NAMES: Mapping[str, Level] = {
 }
 """What a type's name says where Jira gives no hierarchy level (Data Center, old bodies)."""
 
+_ISSUE_ELSEWHERE = re.compile(r"^https?://[^/]+/(?:[^/]+/[^/]+/issues/[0-9]+|[^/]+/issue/[A-Za-z0-9]+-[0-9]+)\b")
+"""issues of GitHub and Linear; any other page that an issue links to is no copy of it"""
 _KEY = re.compile(r"[A-Z][A-Z0-9_]*-[0-9]+")
 _OLD_SPRINT_NAME = re.compile(r"[\[,]name=(.*?)(?:,[A-Za-z]+=|\]$)", re.DOTALL)
 _OLD_SPRINT_STATE = re.compile(r"[\[,]state=([A-Za-z]+)")
@@ -49,7 +51,8 @@ def parse(kind: str, body: object, connection: Connection, reading: Reading) -> 
 
     ``items``: a page with `issues` (search, bulk fetch), one issue, or a list of issues; each becomes an
     `Upsert`. ``history``: a page with `issueChangeLogs`, ``{"issueId", "values"}`` around an issue's changelog,
-    or issues with an embedded `changelog`. Raises PayloadError that names the issue and what is wrong with it.
+    or issues with an embedded `changelog`. ``links``: ``{"remoteLinks": [{"issueId",
+    "links"}]}``. Raises PayloadError that names the issue and what is wrong with it.
     """
     page = load(body)
     if kind == "items":
@@ -57,6 +60,8 @@ def parse(kind: str, body: object, connection: Connection, reading: Reading) -> 
         return Parsed(changes=tuple([Upsert(item=_item(issue, plan)) for issue in issues_of(page)]))
     if kind == "history":
         return read_history(page, plan_of(connection, reading, page))
+    if kind == "links":
+        return Parsed(mirrors=_mirrors(page))
     raise PayloadError(f"{connection.name}: a Jira page of kind '{kind}' is unknown; expected items or history.")
 
 
@@ -68,6 +73,20 @@ def kind_of(payload: object) -> str:
         if "issueChangeLogs" in payload or ("issueId" in payload and "values" in payload):
             return "history"
     return "items"
+
+
+def _mirrors(page: Any) -> dict[str, tuple[str, ...]]:
+    """Return the addresses of issues elsewhere that remote links lead to, by issue."""
+    found: dict[str, tuple[str, ...]] = {}
+    entries = page.get("remoteLinks") if isinstance(page, dict) else None
+    for entry in entries if isinstance(entries, list) else []:
+        id, _ = reference({"id": entry.get("issueId")}) if isinstance(entry, dict) else (None, None)
+        links = entry.get("links") if id is not None else None
+        if id is not None and isinstance(links, list):
+            things = [link.get("object") for link in links if isinstance(link, dict)]
+            urls = [text_of(thing.get("url")) for thing in things if isinstance(thing, dict)]
+            found[id] = tuple(url for url in urls if url and _ISSUE_ELSEWHERE.search(url))
+    return found
 
 
 def key_at(address: str, connection: Connection) -> str | None:

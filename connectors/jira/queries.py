@@ -208,6 +208,11 @@ def bulk_changelog(ids: Sequence[str], field_ids: Sequence[str], token: str | No
     return post(f"{CLOUD}/changelog/bulkfetch", body)
 
 
+def remote_links(api: str, id: str) -> Call:
+    """List the remote links of an issue."""
+    return get(api, f"/issue/{_segment(id)}/remotelink")
+
+
 # --- Data Center
 
 

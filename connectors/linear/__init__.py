@@ -6,7 +6,7 @@ from connectors.linear.changes import changes
 from connectors.linear.client import backfill, count, fetch, ids, locate
 from connectors.linear.discover import discover
 from connectors.linear.history import history
-from connectors.linear.parse import defaults, kind_of, parse, split
+from connectors.linear.parse import defaults, key_at, kind_of, parse, split
 from connectors.linear.probe import probe
 from connectors.linear.publish import OUTLETS
 from connectors.linear.webhook import delivery_id, hints, verify, webhook
@@ -28,6 +28,7 @@ CONNECTOR = Connector(
     webhook=webhook,
     defaults=defaults,
     outlets=OUTLETS,
+    key_at=key_at,
 )
 
 __all__ = ["CONNECTOR", "DIALECT", "access", "delivery_id", "hints", "verify"]

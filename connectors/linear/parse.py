@@ -5,6 +5,7 @@ Pure; no operator's rule is applied here, and nothing is read that Keyrail does 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -83,6 +84,8 @@ STATED: Mapping[str, frozenset[str]] = {
 TIMES = frozenset({"createdAt", "updatedAt"})
 """Fields of which a node needs one to be read: how old it is."""
 
+_SHOWN = re.compile(r"https://linear\.app/[^/]+/issue/([A-Za-z0-9]+-[0-9]+)(?:[/?#]|$)", re.IGNORECASE)
+
 
 def parse(kind: str, body: object, connection: Connection, reading: Reading) -> Parsed:
     """Read a stored page, given as bytes or as the JSON value that it holds.
@@ -106,6 +109,12 @@ def kind_of(payload: object) -> str:
     if isinstance(payload, dict) and "action" in payload and "type" in payload:
         return "webhook"
     return "history" if is_history(payload) else "items"
+
+
+def key_at(address: str, connection: Connection) -> str | None:
+    """Return the identifier of the issue that a web address of Linear shows, None where it shows none."""
+    found = _SHOWN.match(address)
+    return found[1].upper() if found else None
 
 
 def split(kind: str, body: bytes) -> list[bytes]:

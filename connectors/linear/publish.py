@@ -17,6 +17,7 @@ from connectors.words import nowhere, one_line, progress_words, shorten
 from domain.errors import PayloadError, RejectedError
 from domain.facts import StatusUpdate
 from domain.okr import HEALTH_WORDS
+from domain.work import Level
 from domain.workspace import PublishRow
 
 LONGEST = 255
@@ -134,5 +135,6 @@ OUTLETS: Mapping[str, Outlet] = {
         read=attachment_read,
         current=attachment_current,
         remove=attachment_remove,
+        level=Level.ISSUE,
     ),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -76,6 +77,9 @@ https://linear.app/developers/webhooks
 BOOKKEEPING = frozenset({"updatedAt", "sortOrder", "prioritySortOrder", "boardOrder", "subIssueSortOrder"})
 """Fields that move by themselves: alone they are no change by anybody."""
 
+UNSTATED = frozenset({"blocked_by", "mirrors"})
+"""what a delivery never states of an issue: relations and attachments"""
+
 
 def webhook(body: bytes, event: str | None, connection: Connection, reading: Reading) -> Parsed:
     """Read a delivery; `event` (header ``Linear-Event``) counts only where the body names no `type` itself.
@@ -125,7 +129,8 @@ def _change(name: str, delivery: dict[str, Any], plan: Plan, account: str) -> Ch
         return Ignored(reason="our own update")
     id = identity(name, data)
     if name == ISSUE and action != "remove" and _is_whole(data, plan):
-        return change_of(name, {"url": delivery.get("url"), **data}, plan)
+        found = change_of(name, {"url": delivery.get("url"), **data}, plan)
+        return replace(found, unstated=UNSTATED) if isinstance(found, Upsert) else found
     key = (identifier_of(data, plan.team(data)[1]) if name == ISSUE else key_of(data, name)) or ""
     return Refetch(ref=ItemRef(connection=plan.connection, id=id), key=key)
 

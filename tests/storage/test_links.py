@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from domain.okr import Contribution, Initiative
-from domain.work import Link
+from domain.work import Level, Link
 from storage import items as item_store
 from storage import links
 
@@ -179,8 +179,25 @@ async def test_epics_are_found_by_the_initiatives_they_count_for(store, item, tr
             tx, {("jira", "1"): numbers[TWO], **{("jira", id_): numbers[ONE] for id_ in ("2", "3", "4")}}
         )
         await bury(tx, clock, "4")
-        assert await links.epics_of(tx, "jira") == {"I1": [("1", "PAY-1"), ("2", "PAY-2")], "I2": [("1", "PAY-1")]}
-        assert await links.epics_of(tx, "other") == {}
+        assert await links.linked_at(tx, "jira", Level.EPIC) == {
+            "I1": [("1", "PAY-1"), ("2", "PAY-2")],
+            "I2": [("1", "PAY-1")],
+        }
+        assert await links.linked_at(tx, "other", Level.EPIC) == {}
+
+
+async def test_below_epics_those_are_found_that_are_linked_themselves(store, item, tree):
+    await tree(item("1", level="epic"), item("2", parent_id="1"), item("3", parent_id="1"))
+    async with store.write() as tx:
+        number = (await links.intern(tx, [ONE]))[ONE]
+        await links.set_scopes(tx, {("jira", id_): number for id_ in ("1", "2", "3")})
+        rows = (
+            item_store.items.update()
+            .where(item_store.items.c.id == "3")
+            .values(own=[{"initiative": "I1", "rule": "work", "also": False}])
+        )
+        await tx.execute(rows)
+        assert await links.linked_at(tx, "jira", Level.ISSUE) == {"I1": [("3", "PAY-3")]}
 
 
 def made(id_, *, to="KR1", item_id="1", **more):

@@ -21,7 +21,7 @@ from sync.refresh import refresh
 
 def parse(kind, body, connection, _reading):
     """Read a page: a JSON list whose entries are items, or say what became of one."""
-    changes, transitions = [], []
+    changes, transitions, mirrors = [], [], {}
     try:
         entries = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -29,7 +29,9 @@ def parse(kind, body, connection, _reading):
     for entry in entries:
         match entry:
             case {"item": dict(data)}:
-                changes.append(Upsert(item=store.item_of(data)))
+                changes.append(Upsert(item=store.item_of(data), unstated=frozenset(entry.get("unstated", ()))))
+            case {"mirrors": dict(found)}:
+                mirrors |= {id_: tuple(addresses) for id_, addresses in found.items()}
             case {"delete": str(id_)}:
                 changes.append(Delete(ref=ItemRef(connection=connection.name, id=id_), key=id_))
             case {"refetch": str(id_)}:
@@ -38,7 +40,7 @@ def parse(kind, body, connection, _reading):
                 transitions.append(Transition(**{**data, "at": datetime.fromisoformat(data["at"])}))
             case _:
                 raise PayloadError(f"neither an item nor anything else: {entry}")
-    return Parsed(changes=tuple(changes), transitions=tuple(transitions))
+    return Parsed(changes=tuple(changes), transitions=tuple(transitions), mirrors=mirrors)
 
 
 def split(_kind, body):

@@ -57,6 +57,14 @@ async def test_there_and_back_within_one_updated_moves_each_time(road, item, clo
     assert moves == [(True, 1), (True, 2), (True, 1)]
 
 
+async def test_what_a_payload_says_nothing_about_stays_as_it_was(road, item, clock):
+    await road.receive(item("1", blocked_by=("7",), mirrors=("https://x/1",), title="old"))
+    news = item("1", title="new", updated_at=clock.forward(minutes=1))
+    await road.receive({"item": news, "unstated": ["blocked_by", "mirrors"]})
+    found = (await road.items())["1"].item
+    assert (found.title, found.blocked_by, found.mirrors) == ("new", ("7",), ("https://x/1",))
+
+
 async def test_of_one_page_the_last_word_counts(road, item):
     await road.receive(item("1", title="first"), item("1", title="second"))
     assert (await road.items())["1"].item.title == "second"

@@ -205,6 +205,14 @@ async def test_what_a_tracker_knows_to_be_kept_elsewhere_counts_once(by_tracker,
     assert [(await by_tracker.progress(id_)).items for id_ in ("I1", "I2")] == [1, 1]
 
 
+async def test_a_page_that_tells_of_copies_alone_is_enough(by_tracker, item):
+    await by_tracker.take(item("1"))
+    await by_tracker.take(copy(item), connection="linear")
+    await by_tracker.take({"mirrors": {"a": ["jira:PAY-1"]}}, connection="linear", kind="links")
+    assert {id_: row.mirror_of for id_, row in (await by_tracker.items()).items()} == {"1": None, "a": "jira:1"}
+    assert [(await by_tracker.progress(id_)).items for id_ in ("I1", "I2")] == [1, 1]
+
+
 async def test_it_counts_twice_again_when_the_tracker_no_longer_says_so(by_tracker, item, clock):
     await by_tracker.take(item("1"))
     await by_tracker.take(copy(item, mirrors=("jira:PAY-1",)), connection="linear")

@@ -51,6 +51,7 @@ class FakeJira:
         self.server = server
         self.issues = {}
         self.histories = {}
+        self.links = {}
         self.projects = [{"id": "1", "key": "PAY", "name": "Payments"}, {"id": "2", "key": "CORE", "name": "Core"}]
         self.fields = list(FIELDS)
         self.boards = {}
@@ -141,6 +142,8 @@ class FakeJira:
             entries, start = self.histories[int(log[1])], int(body["startAt"])
             page = entries[start : start + 2]
             return {"values": page, "startAt": start, "total": len(entries), "isLast": start + 2 >= len(entries)}
+        if linked := re.fullmatch(r"/issue/(\d+)/remotelink", path):
+            return self.links[int(linked[1])]
         if one := re.fullmatch(r"/issue/(\d+)", path):
             found = self.issues.get(int(one[1]))
             return found or httpx.Response(404, json={"errorMessages": ["Issue does not exist."]})

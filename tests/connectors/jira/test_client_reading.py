@@ -250,6 +250,41 @@ async def test_history_falls_back_to_all_fields_where_a_field_is_refused(jira, c
     assert ["fieldIds" in asked for asked in jira.asked("/changelog/bulkfetch")] == [True, False, False]
 
 
+LINKED = {"id": "9", "created": "2026-11-20T09:00:00.000+0000", "items": [{"field": "RemoteIssueLink"}]}
+LINKS = [
+    {"id": 1, "object": {"url": "https://github.com/acme/api/issues/9", "title": "#9"}},
+    {"id": 2, "object": {"url": "https://wiki.acme.com/pages/77", "title": "Notes"}},
+    {"id": 3, "application": {"name": "Keyrail"}, "object": {"url": "https://keyrail.acme.com/initiatives/I1"}},
+    {"id": 4, "object": {"url": "https://linear.app/acme/issue/ENG-7/one-click-pay", "title": "ENG-7"}},
+]
+
+
+@pytest.mark.parametrize("site", ["cloud", "server"])
+async def test_remote_links_to_issues_elsewhere_are_read_where_the_changelog_tells_of_any(
+    jira, server, client_on, connection, reading, server_reading, make_issue, site
+):
+    fake, facts = (jira, reading) if site == "cloud" else (server, server_reading)
+    fake.add(make_issue(1), make_issue(2))
+    fake.histories, fake.links = {1: [LINKED], 2: []}, {1: LINKS}
+    async with client_on(fake) as client:
+        past, links = await collect(CONNECTOR.history(client, connection, facts, ["1", "2"]))
+    assert (past.kind, links.kind) == ("history", "links")
+    assert CONNECTOR.parse("links", links.body, connection, facts).mirrors == {
+        "1": ("https://github.com/acme/api/issues/9", "https://linear.app/acme/issue/ENG-7/one-click-pay")
+    }
+    assert CONNECTOR.parse("links", links.body, connection, facts).changes == ()
+
+
+async def test_a_site_that_does_not_know_remote_links_in_changelogs_is_read_without(
+    jira, client_on, connection, reading
+):
+    refused = httpx.Response(400, json={"errorMessages": ["Unknown field RemoteIssueLink"]})
+    jira.plan("/changelog/bulkfetch", httpx.Response(200, json={"issueChangeLogs": []}), refused)
+    async with client_on(jira) as client:
+        (page,) = await collect(CONNECTOR.history(client, connection, reading, ["1"]))
+    assert page.kind == "history"
+
+
 async def test_a_cut_changelog_is_walked_from_its_oldest_entry(
     server, client_on, connection, server_reading, make_issue
 ):

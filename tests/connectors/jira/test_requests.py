@@ -26,6 +26,7 @@ CALLS = {
     "boards_of_all": queries.boards(""),
     "board_configuration": queries.board_configuration(7),
     "issue": queries.issue(CLOUD, "10001", queries.FIELDS),
+    "remote_links": queries.remote_links(CLOUD, "10001"),
     "issue_changelog": queries.issue_changelog(CLOUD, "PAY-1", 100),
     "issue_with_changelog": queries.issue_with_changelog(CLOUD, "10001"),
     "search_ids": queries.search("project = PAY ORDER BY id ASC", ["id"], queries.ID_PAGE),

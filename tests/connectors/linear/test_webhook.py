@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.base import Parsed, Reading
 from connectors.linear.parse import parse
-from connectors.linear.webhook import ACTIONS, IGNORED, THINGS, delivery_id, hints, verify, webhook
+from connectors.linear.webhook import ACTIONS, IGNORED, THINGS, UNSTATED, delivery_id, hints, verify, webhook
 from connectors.signature import sign
 from domain.errors import PayloadError, SignatureError, StaleDeliveryError
 from domain.work import Category, Delete, Ignored, ItemRef, Level, Refetch, Upsert, WorkItem
@@ -81,7 +81,8 @@ UPDATED = Upsert(
         milestone="Beta",
         due_date=date(2026, 11, 20),
         former_keys=("ENG-7",),
-    )
+    ),
+    unstated=UNSTATED,
 )
 
 CASES = {
