@@ -36,7 +36,8 @@ async def changes(client: Client, connection: Connection, reading: Reading, wate
     """
     site = site_of(connection, reading)
     mark: Mapping[str, Json] = watermark if isinstance(watermark, dict) else {}
-    since = _ms(mark.get("updated_ms")) or _ms(reading.facts.get("read_ms")) or to_ms(client.now)
+    marks = (_ms(mark.get("updated_ms")), _ms(reading.facts.get("read_ms")), to_ms(client.now))
+    since = next(moment for moment in marks if moment is not None)
     today = client.now.astimezone(UTC).date().isoformat()
     swept = mark.get("swept") if mark.get("day") == today else None
     known = frozenset(str(digest) for digest in swept) if isinstance(swept, list) else frozenset[str]()
@@ -57,7 +58,7 @@ async def changes(client: Client, connection: Connection, reading: Reading, wate
         queries.ISSUES_CHANGED,
         "issues",
         teams=list[Json](site.teams),
-        since=queries.stamp(since - OVERLAP_MS),
+        since=queries.stamp(max(since - OVERLAP_MS, 0.0)),
         until=queries.stamp(until),
     )
     async with aclosing(pages_of(client, site, "issues", changed, "changes")) as pages:

@@ -13,7 +13,7 @@ from connectors.base import Json, Located, Page, Reading, Resume
 from connectors.http import Client
 from connectors.lanes import each, side_by_side
 from connectors.linear import queries
-from connectors.linear.containers import initiatives_visible, scoped_initiatives, sweep, teams_of
+from connectors.linear.containers import initiatives_seen, scoped_initiatives, sweep, teams_of
 from connectors.linear.site import (
     LANES,
     Found,
@@ -140,7 +140,8 @@ async def locate(client: Client, connection: Connection, reading: Reading, id: s
     """Tell why an id is not in the census: a direct read, then which teams are still visible.
 
     What is in the trash counts as deleted; it comes back when it is restored. What is not found at all is hidden
-    where the team that it was last seen in is gone from view, else deleted.
+    where the team that it was last seen in is gone from view, and so is what has no team where no initiative is to be
+    seen any more; else it is deleted.
     """
     site = site_of(connection, reading)
     for field in LISTS if site.initiatives else LISTS[:2]:
@@ -180,7 +181,7 @@ async def _unseen(
     if lost:
         gone = ", ".join(lost[:5])
         return Located(id=id, state="inaccessible", detail=f"no longer visible to our account: team {gone}")
-    if not last_in and not await initiatives_visible(client):
+    if not last_in and not await initiatives_seen(client):
         return Located(id=id, state="inaccessible", detail="initiatives are no longer visible to our account")
     return Located(id=id, state="deleted", detail="not found, and its team is still visible")
 

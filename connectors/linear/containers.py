@@ -18,7 +18,7 @@ from connectors.linear.whole import complete
 from domain.errors import RejectedError
 
 REACHED, VISIBLE = "initiatives in scope", "initiatives visible"
-"""notes of a session: ids of the initiatives that the last sweep reached; whether we may see any"""
+"""notes of a session: ids of the initiatives that the last sweep reached; whether we see any"""
 
 
 async def sweep(client: Client, site: Site) -> AsyncGenerator[tuple[str, Found, bool], None]:
@@ -89,13 +89,17 @@ def reached(linked: set[str], initiatives: Iterable[Mapping[str, Any]]) -> set[s
 
 
 async def initiatives_visible(client: Client) -> bool:
-    """Tell whether we may see initiatives, asked once a session: Linear refuses an app without ``initiative:read``."""
-    known = client.notes.get(VISIBLE)
-    if not isinstance(known, bool):
+    """Tell whether Linear lets us ask for initiatives, which it refuses an app without ``initiative:read``."""
+    return await initiatives_seen(client) is not None
+
+
+async def initiatives_seen(client: Client) -> bool | None:
+    """Tell whether we see any initiative, None where Linear refuses to say; asked once a session."""
+    if VISIBLE not in client.notes:
         try:
-            await one_page(client, queries.INITIATIVES_SEEN, "initiatives")
-            known = True
+            page = await one_page(client, queries.INITIATIVES_SEEN, "initiatives")
+            client.notes[VISIBLE] = bool(page.nodes)
         except RejectedError:
-            known = False
-        client.notes[VISIBLE] = known
-    return known
+            client.notes[VISIBLE] = None
+    known = client.notes[VISIBLE]
+    return known if isinstance(known, bool) else None

@@ -18,7 +18,7 @@ from connectors.http import Client
 from connectors.linear import queries
 from connectors.linear.changes import server_time, to_ms
 from connectors.linear.containers import initiatives_visible
-from connectors.linear.site import Node, all_nodes, in_scope, names_of, told, wanted_teams
+from connectors.linear.site import Node, all_nodes, names_of, scoped_teams, told, wanted_teams
 from domain.errors import AuthError, ConfigError, RejectedError
 from domain.workspace import Connection
 
@@ -45,7 +45,9 @@ async def discover(client: Client, connection: Connection, before: Reading | Non
         "app": data["viewer"].get("app") is True,
         "teams": dict(roster),
         "visible_teams": sorted(str(team["key"]) for team in roster.values()),
-        "statuses": {str(one["id"]): [one.get("name"), one.get("type")] for one in [*statuses, *states]},
+        "statuses": {
+            str(one["id"]): [one.get("name"), one.get("type")] for one in [*statuses, *states] if one.get("id")
+        },
         "labels": labels,
         "project_fields": list[Json](fields),
         "initiatives": initiatives,
@@ -146,12 +148,11 @@ def _seen_before(before: Reading | None) -> set[str]:
 
 
 def _digest(connection: Connection, roster: Mapping[str, Mapping[str, Json]], fields: Sequence[str]) -> str:
-    scoped = {id: team for id, team in roster.items() if in_scope(connection, id, team)}
     decides = {
         "url": connection.url.rstrip("/"),
         "scope": connection.scope,
         "estimate": connection.estimate,
-        "estimates": sorted(id for id, team in scoped.items() if team["estimates"]),
+        "estimates": sorted(id for id in scoped_teams(connection, roster) if roster[id]["estimates"]),
         "read": [queries.ISSUE, queries.PROJECT, queries.INITIATIVE, queries.ENTRY, *fields],
     }
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -12,7 +12,7 @@ from typing import Any
 from connectors.base import Answer, Finding, Reading
 from connectors.http import Client
 from connectors.linear import queries
-from connectors.linear.containers import initiatives_visible
+from connectors.linear.containers import initiatives_seen
 from connectors.linear.discover import account_of
 from connectors.linear.site import Site, site_of, told
 from connectors.linear.windows import sizes
@@ -27,7 +27,7 @@ async def probe(client: Client, connection: Connection, reading: Reading) -> lis
     """Tell for `check`: whose account, scope, initiatives, estimates, head-room and pace, writing, webhooks."""
     site = site_of(connection, reading)
     (answer, _, data), counted, seen = await asyncio.gather(
-        told(client, queries.ask(queries.VIEWER)), sizes(client, site), initiatives_visible(client)
+        told(client, queries.ask(queries.VIEWER)), sizes(client, site), initiatives_seen(client)
     )
     account_of(client, data)
     found = [_credentials(client, data["viewer"])]
@@ -69,12 +69,17 @@ def _visibility(team: object) -> object:
     return team.get("visibility") if isinstance(team, dict) else None
 
 
-def _initiatives(connection: Connection, seen: bool) -> Finding:
+def _initiatives(connection: Connection, seen: bool | None) -> Finding:
     if seen:
         return Finding(level="ok", subject="initiatives", message="Visible.")
-    way = "initiative:read to its scopes" if "token" not in connection.auth else "initiatives to what the key may read"
-    message = f"Linear refuses to show initiatives; projects are read without them. Add {way}."
-    return Finding(level="warning", subject="initiatives", message=message)
+    by_key = "token" in connection.auth
+    way = "initiatives to what the key may read" if by_key else "initiative:read to the scopes of the app"
+    if seen is None:
+        message = f"Linear refuses to show initiatives; projects are read without them. Add {way}."
+    else:
+        message = f"None is visible. If the workspace has any, add {way}."
+    level = "ok" if seen is False and by_key else "warning"
+    return Finding(level=level, subject="initiatives", message=message)
 
 
 def _estimates(connection: Connection, reading: Reading, site: Site) -> Finding:

@@ -52,7 +52,7 @@ def site_of(connection: Connection, reading: Reading) -> Site:
     roster, fields, labels = facts.get("teams"), facts.get("project_fields"), facts.get("labels")
     teams = {id: team for id, team in roster.items() if isinstance(team, dict)} if isinstance(roster, dict) else {}
     return Site(
-        teams={id: str(team.get("key")) for id, team in teams.items() if in_scope(connection, id, team)},
+        teams={id: str(teams[id].get("key")) for id in scoped_teams(connection, teams)},
         initiatives=facts.get("initiatives") is True,
         project_fields=tuple(str(field) for field in fields) if isinstance(fields, list) else (),
         labels=labels if isinstance(labels, dict) else {},
@@ -65,14 +65,19 @@ def wanted_teams(connection: Connection) -> tuple[str, ...]:
     return tuple(str(team) for team in teams) if isinstance(teams, list | tuple) else ()
 
 
-def in_scope(connection: Connection, id: str, team: Mapping[str, Any]) -> bool:
-    """Whether a team is one of those in scope, by key, name or id, without case."""
-    return not names_of(id, team).isdisjoint(name.lower() for name in wanted_teams(connection))
+def scoped_teams(connection: Connection, roster: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the ids of the teams in scope: a word means an id, else a key, else a name, without case."""
+    called = {id: names_of(id, team) for id, team in roster.items()}
+    found: dict[str, None] = {}
+    for word in (word.lower() for word in wanted_teams(connection)):
+        by_rank = ([id for id, names in called.items() if names[rank] == word] for rank in range(3))
+        found |= dict.fromkeys(next(filter(None, by_rank), []))
+    return list(found)
 
 
-def names_of(id: str, team: Mapping[str, Any]) -> set[str]:
-    """Return what a team may be called in the file, in lower case."""
-    return {str(name).lower() for name in (id, team.get("key"), team.get("name")) if name}
+def names_of(id: str, team: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what a team may be called in the file, in lower case: its id, its key, its name."""
+    return id.lower(), str(team.get("key") or "").lower(), str(team.get("name") or "").lower()
 
 
 async def told(client: Client, call: Call) -> tuple[Answer, Node, Node]:

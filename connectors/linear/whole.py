@@ -44,7 +44,7 @@ async def read_on(client: Client, field: str, node: Node, name: str) -> None:
         used.add(after)
         _, _, data = await told(client, queries.page(queries.rest_document(field, name), after, id=id))
         more = _inside(data, field, name)
-        inner["nodes"].extend(more.get("nodes") or [])
+        inner["nodes"] = [*(inner.get("nodes") or []), *(more.get("nodes") or [])]
         after = next_of(client, more, what)
     inner["pageInfo"] = {"hasNextPage": False, "endCursor": None}
 

@@ -52,7 +52,7 @@ async def test_the_watermark_is_when_the_run_began_by_linears_clock(linear, pull
     }
     (asked,) = linear.asked("IssuesChanged")
     assert asked == {
-        "teams": [linear.des.id, linear.eng.id],
+        "teams": [linear.eng.id, linear.des.id],
         "since": "2026-11-20T10:55:00.000Z",
         "until": "2026-11-20T11:00:00.000Z",
     }
@@ -248,6 +248,12 @@ async def test_a_cursor_is_json(linear, pull):
     linear.site.add_project("Pay", [linear.eng])
     _, cursor = await pull(linear)
     assert orjson.loads(orjson.dumps(cursor)) == cursor
+
+
+async def test_a_watermark_of_nought_means_everything(linear, pull):
+    issues = linear.many(linear.eng, 2)
+    pages, _ = await pull(linear, {"updated_ms": 0, "day": "2026-11-20"})
+    assert found(pages) == {one.id for one in issues}
 
 
 async def test_the_scope_decides_whose_issues_are_asked_for(linear, pull, scoped):

@@ -116,6 +116,13 @@ async def test_a_team_is_known_by_its_id(linear, discovered, scoped):
     assert site_of(scoped(linear.des.id), reading).teams == {linear.des.id: "DES"}
 
 
+async def test_a_key_beats_the_name_of_another_team(linear, discovered, scoped):
+    named = linear.site.add_team("XYZ", "ENG")
+    reading = await discovered(linear, scoped("ENG"))
+    assert site_of(scoped("ENG"), reading).teams == {linear.eng.id: "ENG"}
+    assert site_of(scoped("xyz"), reading).teams == {named.id: "XYZ"}
+
+
 async def test_an_unknown_team_is_named_with_the_nearest(linear, discovered, scoped):
     with pytest.raises(ConfigError) as caught:
         await discovered(linear, scoped("ENG", "DESI"))
@@ -185,7 +192,7 @@ async def test_findings_of_a_workspace(linear, opened, connection):
     assert [(one.level, one.subject, one.message) for one in found] == [
         ("ok", "credentials", "environment variable LINEAR_TOKEN is the user product-ops@example.com."),
         ("ok", "scope", "About 3 issues in DES, ENG."),
-        ("ok", "initiatives", "Visible."),
+        ("ok", "initiatives", "None is visible. If the workspace has any, add initiatives to what the key may read."),
         ("ok", "estimate", "Estimates are off in DES; turn them on in the team's settings, or say none."),
         ("ok", "rate limit", found[4].message),
         (
@@ -220,6 +227,25 @@ async def test_what_is_wrong_is_a_warning(linear, opened, connection, scoped):
     assert found["pace"].message.startswith("At least 2,500 issues an hour")
     assert found["writing"].level == "warning"
     assert found["webhook"].message == "Expected at /webhooks/linear-acme, signed."
+
+
+async def test_initiatives_that_are_seen_are_visible(linear, opened, connection):
+    linear.site.add_initiative("Faster")
+    found = {one.subject: one for one in await check(opened, connection, linear)}
+    assert found["initiatives"] == Finding(level="ok", subject="initiatives", message="Visible.")
+
+
+async def test_an_app_that_sees_no_initiative_is_told_of_the_scope(linear, opened, connection):
+    reading = Reading(facts={"teams": {linear.eng.id: {"key": "ENG", "estimates": True}}}, account="", digest="")
+    linear.site.faults.hide_initiatives = True
+    async with opened(connection, linear) as client:
+        by_app = replace(connection, auth={"client_credentials": {}})
+        found = {one.subject: one for one in await CONNECTOR.probe(client, by_app, reading)}
+    assert found["initiatives"] == Finding(
+        level="warning",
+        subject="initiatives",
+        message="None is visible. If the workspace has any, add initiative:read to the scopes of the app.",
+    )
 
 
 async def test_an_answer_without_limits_says_so(linear, opened, connection):

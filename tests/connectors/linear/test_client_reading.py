@@ -9,7 +9,7 @@ import pytest
 
 from connectors.linear import CONNECTOR
 from connectors.linear.windows import SIZES, Size
-from domain.errors import RejectedError, VendorUnavailableError
+from domain.errors import AuthError, RejectedError, VendorUnavailableError
 from domain.work import Upsert
 
 JIRA_URL = "https://acme.atlassian.net/browse/PAY-7"
@@ -283,6 +283,17 @@ async def test_a_query_that_is_refused_is_not_repeated(linear, backfill, everyth
         assert client.requests == 1
 
 
+async def test_a_refused_login_is_known_with_any_status(linear, opened, connection, discovered):
+    reading = await discovered(linear)
+    error = {"message": "Authentication required", "extensions": {"code": "AUTHENTICATION_ERROR"}}
+    for status in (200, 400):
+        told = httpx.Response(status, json={"data": None, "errors": [error]})
+        async with opened(connection, linear, httpx.MockTransport(lambda request, told=told: told)) as client:
+            with pytest.raises(AuthError, match="Authentication required"):
+                await CONNECTOR.count(client, connection, reading)
+            assert client.requests == 1
+
+
 def refusing(request):
     error = {"message": "Cannot query field 'progress' on type 'Initiative'.", "extensions": {"type": "graphql error"}}
     return httpx.Response(400, json={"errors": [error]})
@@ -439,6 +450,13 @@ async def test_an_initiative_is_present_while_a_project_in_scope_is_below_it(lin
     assert (await locate(linear, low.id)).state == "deleted"
     site.purge(lone)
     assert (await locate(linear, lone.id)).state == "deleted"
+
+
+async def test_initiatives_that_went_out_of_sight_are_inaccessible(linear, locate):
+    initiative = linear.site.add_initiative("Top")
+    linear.site.faults.hide_initiatives = True
+    found = await locate(linear, initiative.id)
+    assert (found.state, found.detail) == ("inaccessible", "initiatives are no longer visible to our account")
 
 
 async def test_a_scope_without_its_lost_team_is_read_on(linear, opened, discovered, connection, everything):
