@@ -44,7 +44,7 @@ _PLACES = {
     "subscription": "subscription", "tags": "tags", "teams": "teams", "trees": "git/trees{/sha}",
 }  # fmt: skip
 _REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
-_VALUE_TYPES = {"NUMBER": "number", "DATE": "date", "TEXT": "text", "SINGLE_SELECT": "single_select"}
+_VALUE_TYPES = {name: name.lower() for name in ("NUMBER", "DATE", "TEXT", "SINGLE_SELECT", "MULTI_SELECT")}
 
 
 def stamp(at: datetime | None) -> str | None:
@@ -199,6 +199,8 @@ def field_value(one: IssueFieldValue) -> Body:
         "data_type": _VALUE_TYPES[one.field.data_type],
         "value": one.value,
     }
+    if one.options:
+        told["multi_select_options"] = [option(each) for each in one.options]
     if isinstance(one.content, Option):
         told["single_select_option"] = option(one.content)
     return told

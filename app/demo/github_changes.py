@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from app.demo.github_things import Account, Issue, IssueField, IssueFieldValue, IssueType, Milestone
+from app.demo.github_things import Account, Issue, IssueField, IssueFieldValue, IssueType, Milestone, Option
 
 if TYPE_CHECKING:
     from app.demo.github_site import Site
 
-Content = float | str | None
-"""What an issue field is set to: a number, an ISO date, a text, the name of an option, or nothing"""
+Content = float | str | Sequence[str] | None
+"""What an issue field is set to: a number, an ISO date, a text, the name of an option, several names, or nothing"""
 
 
 def _state(
@@ -141,9 +141,8 @@ def _field(site: Site, issue: Issue, field: IssueField, content: Content, at: da
             site.event(issue, "IssueFieldRemovedEvent", at, actor, issueField=field, options=None)
             site.tell("issues", "field_removed", at=at, actor=actor, issue=issue, field=field)
         return
-    told = field.option(str(content)) if field.data_type == "SINGLE_SELECT" else content
-    told = float(told) if field.data_type == "NUMBER" and not isinstance(told, str) else told  # type: ignore[arg-type]
-    new = IssueFieldValue(field=field, number=old.number if old else site.next_id("field value"), content=told)
+    number = old.number if old else site.next_id("field value")
+    new = IssueFieldValue(field=field, number=number, content=_content(field, content))
     issue.values[field.id] = new
     if old is None:
         more = {"value": new.said, "color": None, "options": None}
@@ -154,6 +153,14 @@ def _field(site: Site, issue: Issue, field: IssueField, content: Content, at: da
         site.event(issue, "IssueFieldChangedEvent", at, actor, issueField=field, **more)
     details: dict[str, Any] = {"field": field, "value": new, **({"was": old} if old else {})}
     site.tell("issues", "field_added", at=at, actor=actor, issue=issue, **details)
+
+
+def _content(field: IssueField, content: float | str | Sequence[str]) -> float | str | Option | tuple[Option, ...]:
+    if field.data_type == "MULTI_SELECT" and not isinstance(content, float | int):
+        return tuple(field.option(name) for name in content)
+    if field.data_type == "SINGLE_SELECT":
+        return field.option(str(content))
+    return str(content) if field.data_type in ("DATE", "TEXT") else float(str(content))
 
 
 def _locked(site: Site, issue: Issue, value: bool, at: datetime, actor: Account) -> None:

@@ -114,10 +114,14 @@ def _field(change: Change) -> Body:
 
 
 def _field_value(value: IssueFieldValue) -> Body:
-    told: Body = {"id": value.number, "value": value.value}
+    told: Body = {"id": value.number}
+    if value.options:
+        options = [{"id": one.number, "name": one.name} for one in value.options]
+        return told | {"value_ids": [one.number for one in value.options], "options": options}
     if isinstance(value.content, Option):
-        told |= {"value_id": value.content.number, "option": {"id": value.content.number, "name": value.content.name}}
-    return told
+        option = {"id": value.content.number, "name": value.content.name}
+        return told | {"value_id": value.content.number, "option": option}
+    return told | {"value": value.value}
 
 
 def _item(change: Change) -> Body:

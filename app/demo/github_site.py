@@ -159,7 +159,7 @@ class Site:
         return self.keep(kind)
 
     def add_issue_field(self, owner: Account, name: str, data_type: str, options: Sequence[str] = ()) -> IssueField:
-        """Add an issue field to an organization: NUMBER, DATE, TEXT, or SINGLE_SELECT with options."""
+        """Add an issue field to an organization: NUMBER, DATE, TEXT, or SINGLE_SELECT or MULTI_SELECT with options."""
         one = IssueField(
             owner=owner, number=self.next_id("issue field"), name=name, data_type=data_type, created_at=self.now()
         )

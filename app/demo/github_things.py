@@ -266,12 +266,16 @@ class Option:
         return None
 
 
-_ISSUE_FIELDS = {"NUMBER": "Number", "DATE": "Date", "TEXT": "Text", "SINGLE_SELECT": "SingleSelect"}
+_ISSUE_FIELDS = {
+    "NUMBER": ("Number", "IFN"), "DATE": ("Date", "IFD"), "TEXT": ("Text", "IFT"),
+    "SINGLE_SELECT": ("SingleSelect", "IFSS"), "MULTI_SELECT": ("MultiSelect", "IFMS"),
+}  # fmt: skip
+"""By data type: the name of the GraphQL type, and how ids begin"""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class IssueField:
-    """A field of the issues of an organization; `data_type` is NUMBER, DATE, TEXT or SINGLE_SELECT."""
+    """A field of the issues of an organization; `data_type` is NUMBER, DATE, TEXT, SINGLE_SELECT or MULTI_SELECT."""
 
     owner: Account
     number: int
@@ -284,12 +288,11 @@ class IssueField:
 
     @property
     def typename(self) -> str:
-        return f"IssueField{_ISSUE_FIELDS[self.data_type]}"
+        return f"IssueField{_ISSUE_FIELDS[self.data_type][0]}"
 
     @property
     def id(self) -> str:
-        prefix = {"NUMBER": "IFN", "DATE": "IFD", "TEXT": "IFT", "SINGLE_SELECT": "IFSS"}[self.data_type]
-        return node_id(prefix, self.number)
+        return node_id(_ISSUE_FIELDS[self.data_type][1], self.number)
 
     @property
     def full_database_id(self) -> str:
@@ -302,11 +305,11 @@ class IssueField:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class IssueFieldValue:
-    """What an issue says in a field: a number, an ISO date, a text, or an option."""
+    """What an issue says in a field: a number, an ISO date, a text, an option, or several."""
 
     field: IssueField
     number: int
-    content: float | str | Option
+    content: float | str | Option | tuple[Option, ...]
 
     @property
     def typename(self) -> str:
@@ -317,7 +320,13 @@ class IssueFieldValue:
         return node_id("IFV", self.number)
 
     @property
+    def options(self) -> tuple[Option, ...]:
+        return self.content if isinstance(self.content, tuple) else ()
+
+    @property
     def value(self) -> float | str:
+        if isinstance(self.content, tuple):
+            return ",".join(option.name for option in self.content)
         return self.content.name if isinstance(self.content, Option) else self.content
 
     @property

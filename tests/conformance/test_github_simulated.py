@@ -148,12 +148,13 @@ def site():
     site.add_issue_field(acme, "Effort", "NUMBER")
     site.add_issue_field(acme, "Stage", "SINGLE_SELECT", ["Ready", "Doing"])
     site.add_issue_field(acme, "Due", "DATE")
+    site.add_issue_field(acme, "For", "MULTI_SELECT", ["Phone", "Desktop"])
     web, _ = site.add_repository(acme, "web"), site.add_repository(acme, "kit")
     epic = site.create(web, "Payment page", at=NOW - timedelta(days=9), type="Epic", labels=["okr/I3"])
     milestone = site.add_milestone(web, "November", due=date(2026, 11, 30))
     site.create(
         web, "Fewer scripts", body="Why not.", parent=epic, labels=["a"], assignees=[site.member], type="Task",
-        milestone=milestone, fields={"Effort": 3, "Stage": "Ready", "Due": "2026-11-30"},
+        milestone=milestone, fields={"Effort": 3, "Stage": "Ready", "Due": "2026-11-30", "For": ["Phone"]},
     )  # fmt: skip
     site.create_pull(web, "Do it")
     return site
@@ -238,6 +239,7 @@ def everything_happens(site):
         {"assignees": [site.member]}, {"milestone": None}, {"milestone": web.milestones[0]}, {"type": None},
         {"type": "Task"}, {"parent": None}, {"parent": epic}, {"title": "Less"}, {"body": ""},
         {"fields": {"Effort": 5}}, {"fields": {"Stage": "Doing"}}, {"fields": {"Due": None}},
+        {"fields": {"For": ["Phone", "Desktop"]}},
         {"locked": True}, {"locked": False}, {"pinned": True}, {"pinned": False},
     ):  # fmt: skip
         yield from site.change(one, **new)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 import jwt
 import pytest
-from graphql import parse, validate
+from graphql import GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument, parse, validate
 
 from app.demo import github_projects as projects
 from app.demo.github import Site, application
@@ -759,3 +759,109 @@ def test_refusals_carry_what_the_vendor_adds():
     with pytest.raises(Refusal) as caught:
         cost_of(engine().schema, (document := parse("{viewer{organizations{nodes{id}}}}")), document.definitions[0], {})
     assert caught.value.told == {"type": "MISSING_PAGINATION_BOUNDARIES", "path": ["query", "viewer", "organizations"]}
+
+
+# Everything that the schema has
+
+
+def leaves(kind):
+    """Select every plain field of a type, each under a name of its type so that none conflicts with another's."""
+    return " ".join(
+        f"{kind.name}_{name}:{name}"
+        for name, field in kind.fields.items()
+        if is_leaf_type(get_named_type(field.type))
+        and not any(is_required_argument(argument) for argument in field.args.values())
+    )
+
+
+def any_of(kinds):
+    return "__typename " + " ".join(f"... on {kind.name}{{{leaves(kind)}}}" for kind in kinds if kind.fields)
+
+
+def let_everything_happen(site):
+    acme, issue, other = site.accounts["acme"], site.find("acme/web#2"), site.find("acme/web#4")
+    fields = (
+        ("Stage", "SINGLE_SELECT", ["Ready"]),
+        ("Due", "DATE", []),
+        ("Note", "TEXT", []),
+        ("For", "MULTI_SELECT", ["A", "B"]),
+    )
+    for name, data_type, options in fields:
+        site.add_issue_field(acme, name, data_type, options)
+    site.add_issue_type(acme, "Task")
+    milestone = site.add_milestone(issue.repository, "November", due=date(2026, 11, 30))
+    site.change(
+        issue, labels=["a"], assignees=[site.member], milestone=milestone, type="Task", title="New", locked=True,
+        pinned=True, state="closed", reason="duplicate", duplicate_of=other,
+        fields={"Effort": 8, "Stage": "Ready", "Due": "2026-11-30", "Note": "Why", "For": ["A", "B"]},
+    )  # fmt: skip
+    project = acme.projects[0]
+    for name, data_type, value in (
+        ("Day", "DATE", date(2026, 11, 30)),
+        ("Memo", "TEXT", "x"),
+        ("Sprint", "ITERATION", "One"),
+    ):
+        iterations = [("One", date(2026, 11, 9), 14)] if data_type == "ITERATION" else ()
+        projects.add_field(site, project, name, data_type, iterations=iterations)
+        projects.set_value(site, issue.items[0], name, value)
+    projects.add_field(site, project, "Effort", "NUMBER", issue_field=acme.issue_fields[0])
+    projects.set_value(site, issue.items[0], "Status", "Done")
+    site.block(issue, other)
+    site.unblock(issue, other)
+    site.comment(issue, "Soon.")
+    projects.remove(site, projects.add_item(site, project, issue))
+    site.change(
+        issue, state="open", labels=[], assignees=[], milestone=None, type="Epic", parent=None, locked=False,
+        pinned=False, fields={"Note": None},
+    )  # fmt: skip
+    site.change(issue, type=None)
+    projects.add_draft(site, project, "Perhaps")
+    site.create_pull(issue.repository, "Do it")
+    site.add_bot("keyrail")
+    return site.transfer(issue, site.repository("acme/kit"))
+
+
+async def test_every_plain_field_of_every_thing_is_answered(site, ask):
+    schema = engine().schema
+    let_everything_happen(site)
+    kinds = [kind for kind in schema.type_map.values() if isinstance(kind, GraphQLObjectType)]
+    nodes = [kind for kind in kinds if any(face.name == "Node" for face in kind.interfaces)]
+    ids = [id for id in site.nodes if site.node(id) is not None]
+    text = f"query($ids:[ID!]!){{nodes(ids:$ids){{{any_of(nodes)}}}}}"
+    seen = set()
+    for begin in range(0, len(ids), 100):
+        told = await ask(text, ids=ids[begin : begin + 100])
+        assert "errors" not in told
+        seen |= {node["__typename"] for node in told["data"]["nodes"]}
+    assert seen >= {
+        "User", "Organization", "Bot", "Repository", "Issue", "PullRequest", "Label", "Milestone", "IssueType",
+        "IssueFieldNumber", "IssueFieldDate", "IssueFieldText", "IssueFieldSingleSelect", "IssueFieldMultiSelect",
+        "ProjectV2", "ProjectV2Field", "ProjectV2SingleSelectField", "ProjectV2IterationField", "ProjectV2Item",
+        "DraftIssue", "IssueComment",
+    }  # fmt: skip
+
+
+async def test_every_plain_field_of_every_event_and_value_is_answered(site, ask):
+    schema = engine().schema
+    moved = let_everything_happen(site)
+    events = schema.type_map["IssueTimelineItems"].types
+    values = schema.type_map["IssueFieldValue"].types
+    shown = [kind for kind in schema.type_map["ProjectV2ItemFieldValue"].types if "id" in kind.fields]
+    text = f"""query($id:ID!){{node(id:$id){{... on Issue{{
+      timelineItems(first:100){{nodes{{{any_of(events)}}}}} issueFieldValues(first:20){{nodes{{{any_of(values)}}}}}
+      projectItems(first:5){{nodes{{fieldValues(first:50){{nodes{{{any_of(shown)}}}}}}}}}}}}}}}"""
+    told = await ask(text, id=moved.id)
+    assert "errors" not in told
+    node = told["data"]["node"]
+    here = {one["__typename"] for one in node["timelineItems"]["nodes"]}
+    assert {kind.name for kind in events} - here == {
+        # on the other side of a link, or of an issue that is gone
+        "BlockingAddedEvent", "BlockingRemovedEvent", "SubIssueAddedEvent", "SubIssueRemovedEvent",
+        "ConvertedToDiscussionEvent",
+    }  # fmt: skip
+    assert {one["__typename"] for one in node["issueFieldValues"]["nodes"]} == {kind.name for kind in values} - {
+        "IssueFieldTextValue"
+    }
+    assert {one["__typename"] for one in node["projectItems"]["nodes"][0]["fieldValues"]["nodes"]} >= {
+        kind.name for kind in shown
+    }
