@@ -669,7 +669,7 @@ def planning_statuses(rest: str, full: str) -> Call:
 def split_name(full: str) -> tuple[str, str]:
     """Return owner and name of ``owner/name``; refuse what is neither, so that no text can name another path."""
     owner, _, name = full.partition("/")
-    if not _NAME.fullmatch(owner) or not _NAME.fullmatch(name) or name in (".", ".."):
+    if any(not _NAME.fullmatch(part) or part in (".", "..") for part in (owner, name)):
         raise ValueError(f"not a repository: {full!r}")
     return owner, name
 
