@@ -12,8 +12,8 @@ import pytest
 from app.demo.linear import application
 from app.demo.linear_model import State
 from app.demo.linear_site import Site
-from connectors.http import open_client
-from connectors.linear import CONNECTOR, DIALECT, access
+from connectors.linear import CONNECTOR
+from connectors.registry import open_connection
 from domain.workspace import Connection, Secret
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -99,17 +99,13 @@ def opened():
 
     @asynccontextmanager
     async def opened(connection, workspace, transport=None, **more):
-        def now():
-            return workspace.now
-
-        async with open_client(
+        async with open_connection(
             connection,
-            access=access(connection, now=now, **more),
-            dialect=DIALECT,
             transport=transport or httpx.ASGITransport(app=workspace.face),
             on_wait=lambda text, until: workspace.waits.append((text, until)),
             sleep=workspace.sleep,
-            now=now,
+            now=lambda: workspace.now,
+            **more,
         ) as client:
             yield client
 
