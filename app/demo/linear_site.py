@@ -67,8 +67,9 @@ def _utc_now() -> datetime:
 class Site:
     """One Linear workspace, and who may ask it.
 
-    `clock` tells its time (UTC). `key` is the personal key of `me`; `oauth` knows the application and its tokens.
-    `url` is where its pages for people are.
+    `clock` tells its time (UTC). `key` is the personal key of `me`; `oauth` knows the application and its tokens, which
+    acts for `me` or, with its own credentials, as `bot`. What nobody in particular does is done by `editor`, so that it
+    is not taken for our own doing. `url` is where its pages for people are.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Site:
         self.changes: list[Change] = []
         self._counts: dict[str, int] = {}
         self.me = self.add_user("Product operations", email="product-ops@example.com", admin=True)
+        self.editor = self.add_user("Team lead")
         self.bot = self.add_user("Keyrail", email="keyrail@oauthapp.linear.app", app=True)
         self.oauth = Authority(name)
         for position, (title, kind) in enumerate(PROJECT_STATUSES):
@@ -221,7 +223,7 @@ class Site:
         when, number = at or self.now(), self.next_number("project")
         project = self._add(
             Project, f"{number}", name=name, teams=list(teams), status=self.status("Planned"), number=number,
-            slug_id=self._slug_id(f"project:{number}"), creator=self.me, at=when, **values,
+            slug_id=self._slug_id(f"project:{number}"), creator=self.editor, at=when, **values,
         )  # fmt: skip
         _set_status(project, self.status(status), when)
         self.tell("create", project, when, said=f"created: {name}")
@@ -250,7 +252,7 @@ class Site:
         """Create an initiative, under another one where `parent` is given."""
         when, number = at or self.now(), self.next_number("initiative")
         initiative = self._add(
-            Initiative, f"{number}", name=name, creator=self.me, at=when,
+            Initiative, f"{number}", name=name, creator=self.editor, at=when,
             slug_id=self._slug_id(f"initiative:{number}"), **values,
         )  # fmt: skip
         _set_status(initiative, status, when)
@@ -312,7 +314,7 @@ class Site:
         when, old = at or self.now(), row.health
         place = {"project": row} if isinstance(row, Project) else {"initiative": row}
         update = self._add(
-            Update, id_=id_, health=health, body=body, user=by or self.me, at=when,
+            Update, id_=id_, health=health, body=body, user=by or self.editor, at=when,
             slug_id=self._slug_id(f"update:{self.next_number('update')}"), **place,
         )  # fmt: skip
         row.updates.append(update)
@@ -341,10 +343,12 @@ class Site:
         row.updated_at = max(when, row.updated_at)
         self.tell("update", row, when, by=by, updated_from=before, said=f"health: {old or 'none'} -> {row.health}")
 
-    def add_link(self, row: Project | Initiative, label: str, url: str, *, id_: str | None = None) -> Link:
+    def add_link(
+        self, row: Project | Initiative, label: str, url: str, *, by: User | None = None, id_: str | None = None
+    ) -> Link:
         """Add an external link to a project or an initiative; two of one address are possible."""
         place: Mapping[str, Any] = {"project": row} if isinstance(row, Project) else {"initiative": row}
-        link = self._add(Link, id_=id_, label=label, url=url, creator=self.me, at=self.now(), **place)
+        link = self._add(Link, id_=id_, label=label, url=url, creator=by or self.editor, at=self.now(), **place)
         row.links.append(link)
         return link
 
@@ -370,7 +374,7 @@ class Site:
         team.last_number += 1
         issue = self._add(
             Issue, team=team, number=team.last_number, title=title, state=self.state(team, state), at=when,
-            creator=by or self.me, added_to_team_at=when, labels=[self._label(one) for one in labels], **values,
+            creator=by or self.editor, added_to_team_at=when, labels=[self._label(one) for one in labels], **values,
         )  # fmt: skip
         issue.sort_order = -float(issue.number)
         issue.added_to_project_at = when if issue.project else None
@@ -489,7 +493,7 @@ class Site:
                 self.touch()
                 return known
         card = self._add(
-            Attachment, id_=id_, issue=issue, url=url, title=title, creator=by or self.me, at=when, **values
+            Attachment, id_=id_, issue=issue, url=url, title=title, creator=by or self.editor, at=when, **values
         )
         issue.attachments.append(card)
         self._edited(issue, when, by, {"attachment": card}, {}, f"attached: {title}")
@@ -503,7 +507,7 @@ class Site:
 
     def register(self, url: str, resource_types: Sequence[str], **given: Any) -> Webhook:
         """Register a webhook; its secret is the workspace's unless given."""
-        values: dict[str, Any] = {"secret": self.webhook_secret, "creator": self.me, **given}
+        values: dict[str, Any] = {"secret": self.webhook_secret, "creator": self.editor, **given}
         return self._add(Webhook, url=url, resource_types=list(resource_types), at=self.now(), **values)
 
     def drop(self, row: Webhook | Link) -> None:
@@ -526,7 +530,7 @@ class Site:
         """Remember that something happened, for webhooks and observers."""
         self.touch()
         change = Change(
-            action=action, row=row, at=at, actor=by or self.me, updated_from=updated_from or {}, said=said,
+            action=action, row=row, at=at, actor=by or self.editor, updated_from=updated_from or {}, said=said,
             number=len(self.changes) + 1,
         )  # fmt: skip
         self.changes.append(change)
@@ -544,7 +548,7 @@ class Site:
         return self.tell("update", issue, when, by=by, updated_from=old, said=said)
 
     def _remember(self, issue: Issue, when: datetime, by: User | None, told: dict[str, Any]) -> None:
-        actor = by or issue.assignee or self.me
+        actor = by or issue.assignee or self.editor
         number = self.next_number("history")
         entry = History(
             id=uuid_of(f"{self.name}:history:{number}"),

@@ -119,7 +119,9 @@ def _link_create(_: Any, asked: Asked, *, input: Input) -> dict[str, Any]:
     else:
         row = _row(asked, Initiative, input.get("initiativeId") or "", "Initiative")
     chosen = _new(asked, Link, input.get("id"))
-    return _payload(asked, entityExternalLink=asked.site.add_link(row, input["label"], input["url"], id_=chosen))
+    return _payload(
+        asked, entityExternalLink=asked.site.add_link(row, input["label"], input["url"], by=asked.user, id_=chosen)
+    )
 
 
 def _link_delete(_: Any, asked: Asked, *, id: str) -> dict[str, Any]:
@@ -133,6 +135,7 @@ def _webhook_create(_: Any, asked: Asked, *, input: Input) -> dict[str, Any]:
         raise invalid("Argument Validation Error: expected either teamId or allPublicTeams")
     team = _row(asked, Team, input["teamId"], "Team") if input.get("teamId") else None
     values = {"label": input.get("label"), "team": team, "all_public_teams": bool(input.get("allPublicTeams"))}
+    values["creator"] = asked.user
     if input.get("secret"):
         values["secret"] = input["secret"]
     webhook = asked.site.register(

@@ -244,7 +244,7 @@ async def test_every_field_of_every_row_says_something(site, face, ask):
     assert data["organization"] == {
         "name": "Acme",
         "urlKey": "acme",
-        "userCount": 1,
+        "userCount": 2,
         "createdIssueCount": 3,
         "projectStatuses": [
             {"type": kind} for kind in ("backlog", "planned", "started", "paused", "completed", "canceled")

@@ -5,6 +5,7 @@ import hmac
 import json
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from app.demo.linear import application
@@ -43,16 +44,16 @@ def deliver(site):
 
 
 def test_an_update_tells_what_is_and_what_was(site, issue, deliver):
-    mobile, me = site.team("MOB"), site.me
+    mobile, editor = site.team("MOB"), site.editor
     backlog, going = site.state(mobile, "Backlog"), site.state(mobile, "In Progress")
     change = site.change(issue, state="In Progress", estimate=3.0)
     headers, body = deliver(change)
     data = body.pop("data")
     actor = {
-        "id": me.id,
-        "name": me.name,
-        "email": me.email,
-        "url": "https://linear.app/acme/profiles/product-operations",
+        "id": editor.id,
+        "name": editor.name,
+        "email": editor.email,
+        "url": "https://linear.app/acme/profiles/team-lead",
     }
     assert body == {
         "action": "update",
@@ -153,3 +154,15 @@ def test_a_project_that_got_a_health_says_so(site, issue, deliver):
     site.post_update(issue.project, "atRisk", "Late.", by=site.bot)
     _, body = deliver(site.changes[-1])
     assert (body["data"]["health"], body["updatedFrom"]["health"], body["actor"]["id"]) == ("atRisk", None, site.bot.id)
+
+
+async def test_what_is_written_through_the_api_is_told_as_the_accounts_doing(site, issue):
+    card = f'{{issueId: "{issue.id}", url: "https://k.example/1", title: "62 %"}}'
+    face = application(site)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=face), base_url="https://api.linear.app") as client:
+        query = f"mutation {{ attachmentCreate(input: {card}) {{ success }} }}"
+        answer = await client.post("/graphql", json={"query": query}, headers={"authorization": site.key})
+    assert answer.json() == {"data": {"attachmentCreate": {"success": True}}}
+    body = json.loads(face.webhook_for(site.changes[-1]).body)
+    assert (body["type"], body["action"], body["actor"]["id"]) == ("Issue", "update", site.me.id)
+    assert body["updatedFrom"] == {"updatedAt": "2026-11-04T09:30:00.000Z"}
