@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from app.demo.github_boards import ProjectItem
 from app.demo.github_things import (
     Account,
     Comment,
@@ -18,7 +19,6 @@ from app.demo.github_things import (
     Label,
     Milestone,
     Option,
-    ProjectItem,
     PullRequest,
     Repository,
 )

@@ -13,8 +13,9 @@ from datetime import date, datetime, timedelta
 
 from app.demo import github_projects as projects
 from app.demo.company import HISTORY, SEED, moment
+from app.demo.github_boards import Project, ProjectItem
 from app.demo.github_site import Change, Site
-from app.demo.github_things import Account, Issue, Project, ProjectItem, Repository
+from app.demo.github_things import Account, Issue, Repository
 
 ORGANIZATION = "acme"
 REPOSITORIES = ("checkout-web", "checkout-kit")

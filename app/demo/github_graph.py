@@ -15,10 +15,11 @@ from typing import Any
 from graphql import GraphQLError
 
 from app.demo.faults import Fault
+from app.demo.github_boards import ItemValue, Project, ProjectItem
 from app.demo.github_lists import GONE_WRONG, Page, forbidden, issue_page, page, pages
 from app.demo.github_projects import values_of
 from app.demo.github_site import Site
-from app.demo.github_things import Account, Comment, Event, Issue, ItemValue, Project, ProjectItem, Repository
+from app.demo.github_things import Account, Comment, Event, Issue, Repository
 from app.demo.graphql import Engine, Refusal, Resolver, Told, plain_words, schema_of, snake
 
 SDL = Path(__file__).with_name("github.graphql")

@@ -15,9 +15,10 @@ from typing import Any
 import orjson
 
 from app.demo import github_bodies as bodies
+from app.demo.github_boards import ItemValue, Iteration
 from app.demo.github_bodies import Body
 from app.demo.github_site import Change, Site
-from app.demo.github_things import Issue, IssueFieldValue, ItemValue, Iteration, Option
+from app.demo.github_things import Issue, IssueFieldValue, Option
 
 _FIELD_TYPES = {"SINGLE_SELECT": "single_select", "NUMBER": "number", "DATE": "date", "TEXT": "text",
                 "ITERATION": "iteration"}  # fmt: skip

@@ -9,20 +9,9 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from app.demo.github_boards import Draft, ItemValue, Iteration, Project, ProjectField, ProjectItem
 from app.demo.github_site import Change, Site
-from app.demo.github_things import (
-    Account,
-    Draft,
-    Issue,
-    IssueField,
-    ItemValue,
-    Iteration,
-    Option,
-    Project,
-    ProjectField,
-    ProjectItem,
-    PullRequest,
-)
+from app.demo.github_things import Account, Issue, IssueField, Option, PullRequest
 
 BUILT_IN = (
     ("Title", "TITLE"), ("Assignees", "ASSIGNEES"), ("Status", "SINGLE_SELECT"), ("Labels", "LABELS"),

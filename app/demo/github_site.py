@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
 
 from app.demo.github_access import Access
+from app.demo.github_boards import Project, ProjectItem
 from app.demo.github_changes import CHANGES, Content
 from app.demo.github_faults import Faults
 from app.demo.github_things import (
@@ -25,8 +26,6 @@ from app.demo.github_things import (
     Label,
     Milestone,
     Option,
-    Project,
-    ProjectItem,
     PullRequest,
     Repository,
     node_id,
