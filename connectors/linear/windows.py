@@ -6,6 +6,7 @@ one page after the other. But numbers count up within a team, and the team tells
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,8 +17,8 @@ from connectors.http import Client
 from connectors.linear import queries
 from connectors.linear.site import Site, all_nodes
 
-SIZES = "sizes of teams"
-"""the note of a session: what Linear says about the teams in scope"""
+SIZES, ASKING = "sizes of teams", "sizes of teams are asked for"
+"""notes of a session: what Linear says about the teams in scope, and the lock of whoever asks"""
 DENSE, FILL = 0.9, 0.9
 """share of numbers in use from which a window has as many numbers as a page has room; how full others are planned"""
 
@@ -52,15 +53,22 @@ class Window:
 
 async def sizes(client: Client, site: Site) -> list[Size]:
     """Ask once a session how many issues the teams in scope have, archived ones too."""
-    known = client.notes.get(SIZES)
-    if isinstance(known, list):
+    one = client.notes.get(ASKING)
+    if not isinstance(one, asyncio.Lock):
+        one = client.notes[ASKING] = asyncio.Lock()
+    async with one:
+        known = client.notes.get(SIZES)
+        if not isinstance(known, list):
+            known = client.notes[SIZES] = await _sizes(client, site)
         return known
+
+
+async def _sizes(client: Client, site: Site) -> list[Size]:
     found: list[Size] = []
     ids = list(site.teams)
     for at in range(0, len(ids), queries.SHORT_PAGE):
         chunk: list[Json] = list(ids[at : at + queries.SHORT_PAGE])
         found.extend(map(size_of, await all_nodes(client, queries.SIZES, "teams", ids=chunk)))
-    client.notes[SIZES] = found
     return found
 
 
