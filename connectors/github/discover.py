@@ -19,6 +19,7 @@ from connectors.github import queries
 from connectors.github.fields import Found, project_fields, statuses_of, statuses_of_rows, values_of
 from connectors.github.limits import hidden_organizations, missing_paths, server_time
 from connectors.github.plan import site_of as web_site_of
+from connectors.github.selection import EVENT_TYPES, ISSUE_FIELDS
 from connectors.github.shapes import object_of, objects
 from connectors.github.site import ask, chunked, scoped
 from connectors.github.walk import Sizes, data_of, follow
@@ -94,10 +95,10 @@ def capabilities_of(told: Mapping[str, Json]) -> frozenset[str]:
         return {str(row.get("name")) for row in rows if isinstance(row, dict)} if isinstance(rows, list) else set()
 
     issue = names("Issue", "fields")
-    can = {name for name in queries.ISSUE_FIELDS if name in issue}
+    can = {name for name in ISSUE_FIELDS if name in issue}
     if "status" in can and not {"name", "category"} <= names("IssueStatus", "fields"):
         can.discard("status")
-    can |= {name for name in queries.EVENT_TYPES if name in names("IssueTimelineItemsItemType", "enumValues")}
+    can |= {name for name in EVENT_TYPES if name in names("IssueTimelineItemsItemType", "enumValues")}
     for kind, fields in (
         ("Organization", ("issueFields", "issueTypes", "projectV2")),
         ("ClosedEvent", ("stateReason", "duplicateOf")),
@@ -325,7 +326,7 @@ def _digest(connection: Connection, can: frozenset[str], values: Sequence[str], 
         "status": connection.status,
         "fields": connection.fields,
         "milestones": connection.epics.get("milestones") is True,
-        "can": sorted(can & frozenset(queries.ISSUE_FIELDS)),
+        "can": sorted(can & frozenset(ISSUE_FIELDS)),
         "values": list(values),
         "projects": with_projects,
     }

@@ -13,6 +13,7 @@ import orjson
 
 from connectors.base import Page, Reading
 from connectors.github import queries
+from connectors.github.selection import EVENT_TYPES
 from connectors.github.shapes import object_of, objects
 from connectors.github.site import HISTORY_LANES, Site, ask, chunked, numbered, site_of
 from connectors.github.walk import WHOLE, data_of, to_the_end
@@ -28,7 +29,7 @@ async def history(client: Client, connection: Connection, reading: Reading, ids:
     Two requests are under way at a time, so that the present, read by others of the account, goes first.
     """
     site = site_of(connection, reading)
-    if not site.selection.can & frozenset(queries.EVENT_TYPES):
+    if not site.selection.can & frozenset(EVENT_TYPES):
         return
 
     async def work(asked: list[str]) -> list[Page]:

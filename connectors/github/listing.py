@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from connectors.base import Call, Reading
 from connectors.github import queries
-from connectors.github.queries import Selection
+from connectors.github.selection import Selection
 from connectors.github.shapes import object_of
 from connectors.github.site import LANES, Site, ask, chunked, issues_in, repository_of, site_of
 from connectors.github.walk import BothEnds, Done, Sizes, Slice, Step, data_of, follow, growing, stepwise

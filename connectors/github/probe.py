@@ -17,6 +17,7 @@ from connectors.github.auth import App
 from connectors.github.limits import hidden_organizations
 from connectors.github.listing import count
 from connectors.github.plan import ESTIMATE_NAMES
+from connectors.github.selection import points_of
 from connectors.github.shapes import folded, object_of
 from connectors.github.site import Site, scoped, site_of
 from connectors.http import Client
@@ -159,7 +160,7 @@ def _resources(limits: Answer | None) -> dict[str, Any]:
 
 def _an_hour(site: Site, points: float) -> int:
     """Return how many issues so many points pull: a page of a hundred, and the past of fifty for a point."""
-    each = queries.points_of(site.selection) / queries.PAGE + 1 / queries.HISTORY
+    each = points_of(site.selection) / queries.PAGE + 1 / queries.HISTORY
     return int(points / each / 100) * 100
 
 

@@ -8,13 +8,20 @@ Pure; what an answer means, and which call comes next, is decided elsewhere. Iss
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from connectors import graphql
 from connectors.base import Call, Json
+from connectors.github.selection import (
+    EVENT_TYPES,
+    LISTS,
+    MILESTONE,
+    MORE,
+    PROJECT_FIELD,
+    Selection,
+    document,
+)
 
 GRAPHQL = "/graphql"
 """relative to `https://api.github.com`, or to `https://HOST/api` of an Enterprise Server"""
@@ -42,47 +49,12 @@ def rest_of_url(url: str) -> str:
     return "/v3" if url.rstrip("/").endswith("/api/v3") else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """What is asked of each issue: `can` are the capabilities that introspection found, see `CAPABILITIES`.
-
-    `projects`: items of projects come along, with the values of the project fields named in `values`, each under
-    ``value0``, ``value1`` … of the item (``null`` where the project has no such field).
-    """
-
-    can: frozenset[str]
-    projects: bool = False
-    values: tuple[str, ...] = ()
+def _ask(document: str, variables: Mapping[str, Json], attempts: int = 4) -> Call:
+    told = {name: value for name, value in variables.items() if value is not None}
+    return graphql.request(GRAPHQL, document, told, attempts=attempts)
 
 
 # --- capabilities
-
-ISSUE_FIELDS = (
-    "blockedBy", "duplicateOf", "fullDatabaseId", "issueDependenciesSummary", "issueFieldValues", "issueType", "parent",
-    "projectItems", "stateReason", "status", "subIssues", "subIssuesSummary",
-)  # fmt: skip
-"""fields of `Issue` that not every server has"""
-
-EVENT_TYPES: Mapping[str, str] = {
-    "CLOSED_EVENT": "ClosedEvent",
-    "REOPENED_EVENT": "ReopenedEvent",
-    "LABELED_EVENT": "LabeledEvent",
-    "UNLABELED_EVENT": "UnlabeledEvent",
-    "MILESTONED_EVENT": "MilestonedEvent",
-    "DEMILESTONED_EVENT": "DemilestonedEvent",
-    "PARENT_ISSUE_ADDED_EVENT": "ParentIssueAddedEvent",
-    "PARENT_ISSUE_REMOVED_EVENT": "ParentIssueRemovedEvent",
-    "ISSUE_TYPE_ADDED_EVENT": "IssueTypeAddedEvent",
-    "ISSUE_TYPE_CHANGED_EVENT": "IssueTypeChangedEvent",
-    "ISSUE_TYPE_REMOVED_EVENT": "IssueTypeRemovedEvent",
-    "ISSUE_FIELD_ADDED_EVENT": "IssueFieldAddedEvent",
-    "ISSUE_FIELD_CHANGED_EVENT": "IssueFieldChangedEvent",
-    "ISSUE_FIELD_REMOVED_EVENT": "IssueFieldRemovedEvent",
-    "PROJECT_V2_ITEM_STATUS_CHANGED_EVENT": "ProjectV2ItemStatusChangedEvent",
-    "TRANSFERRED_EVENT": "TransferredEvent",
-    "CONVERTED_TO_DISCUSSION_EVENT": "ConvertedToDiscussionEvent",
-}
-"""the events whose past is followed: value of `IssueTimelineItemsItemType` -> type"""
 
 CAPABILITIES = f"""query Capabilities {{ {RATE}
   viewer{{__typename id login}}
@@ -99,148 +71,6 @@ CAPABILITIES = f"""query Capabilities {{ {RATE}
 """Who we are and what the server's schema has. A capability is named like its field of `Issue` (``issueType``), its
 event (``CLOSED_EVENT``), its type (``IssueFieldMultiSelectValue``), ``Type.field`` or ``ProjectV2.items.argument``."""
 
-EVERYTHING: frozenset[str] = frozenset({
-    *ISSUE_FIELDS, *EVENT_TYPES, "Organization.issueFields", "Organization.issueTypes", "Organization.projectV2",
-    "ClosedEvent.stateReason", "ClosedEvent.duplicateOf", "ReopenedEvent.stateReason", "ProjectV2.items.archivedStates",
-    "IssueFieldMultiSelectValue", "ProjectV2ItemIssueFieldValue",
-}) - {"status"}  # fmt: skip
-"""the capabilities of github.com, but for the preview of issue statuses"""
-
-
-# --- fragments
-
-_MORE = "pageInfo{hasNextPage endCursor}"
-
-LISTS: Mapping[str, tuple[str, str]] = {
-    "assignees": ("assignees", "{login id}"),
-    "labels": ("labels", "{id name}"),
-    "blockedBy": ("blockedBy", "{id number state repository{nameWithOwner}}"),
-    "issueFieldValues": ("issueFieldValues", "{...FieldValue}"),
-    "projectItems": ("projectItems", "{...ProjectItem}"),
-}
-"""lists inside an issue: their name, and what is asked of each node"""
-FIRST: Mapping[str, int] = {
-    "assignees": 10, "labels": 50, "blockedBy": 10, "issueFieldValues": 20, "projectItems": 10,
-}  # fmt: skip
-"""how much of such a list comes with the issue; what is longer is read to its end by `rest_of`"""
-
-# `closed` and not `state`: beside an issue's, another enum under one name is refused
-MILESTONE = (
-    "fragment Milestone on Milestone{__typename id number title url closed dueOn createdAt updatedAt closedAt "
-    "openIssueCount closedIssueCount progressPercentage repository{nameWithOwner isArchived}}"
-)
-_FIELD = "fragment Field on IssueFields{__typename ... on Node{id} ... on IssueFieldCommon{name dataType}}"
-_PROJECT_FIELD = "fragment ProjectField on ProjectV2FieldConfiguration{... on ProjectV2FieldCommon{id name dataType}}"
-
-
-def _field_value(on: str, can: frozenset[str]) -> str:
-    many = "... on IssueFieldMultiSelectValue{options{id name}}" if "IssueFieldMultiSelectValue" in can else ""
-    return (
-        "__typename ... on IssueFieldValueCommon{field{...Field}} ... on IssueFieldNumberValue{numberValue:value} "
-        "... on IssueFieldDateValue{dateValue:value} ... on IssueFieldTextValue{textValue:value} "
-        f"... on IssueFieldSingleSelectValue{{name optionId}} {many}"
-    )
-
-
-def _project_value(can: frozenset[str]) -> str:
-    own = ""
-    if "ProjectV2ItemIssueFieldValue" in can and "issueFieldValues" in can:
-        inner = _field_value("ProjectV2IssueFieldValues", can)
-        own = f"... on ProjectV2ItemIssueFieldValue{{field{{...ProjectField}} issueFieldValue{{{inner}}}}}"
-    return (
-        "fragment ProjectValue on ProjectV2ItemFieldValue{__typename "
-        "... on ProjectV2ItemFieldValueCommon{field{...ProjectField}} ... on ProjectV2ItemFieldNumberValue{number} "
-        "... on ProjectV2ItemFieldDateValue{date} ... on ProjectV2ItemFieldSingleSelectValue{name optionId} "
-        "... on ProjectV2ItemFieldTextValue{text} "
-        f"... on ProjectV2ItemFieldIterationValue{{iterationId title startDate duration}} {own}}}"
-    )
-
-
-@functools.lru_cache(maxsize=64)
-def fragments(selection: Selection) -> Mapping[str, str]:
-    """Return every fragment by name, as this selection has it."""
-    can = selection.can
-    values = " ".join(
-        f"value{at}:fieldValueByName(name:{json.dumps(name)}){{...ProjectValue}}"
-        for at, name in enumerate(selection.values)
-    )
-    item = (
-        "fragment ProjectItem on ProjectV2Item{id type isArchived updatedAt "
-        f"project{{id number title owner{{... on Organization{{login}} ... on User{{login}}}}}} {values}}}"
-    )
-    return {
-        "Issue": f"fragment Issue on Issue{{{_issue(selection)}}}",
-        "FieldValue": f"fragment FieldValue on IssueFieldValue{{{_field_value('IssueFieldValue', can)}}}",
-        "Field": _FIELD,
-        "ProjectItem": item,
-        "ProjectValue": _project_value(can),
-        "ProjectField": _PROJECT_FIELD,
-        "Milestone": MILESTONE,
-    }
-
-
-def _issue(selection: Selection) -> str:
-    can = selection.can
-    parts = [
-        "__typename id number title url state createdAt updatedAt closedAt",
-        "repository{nameWithOwner isArchived}",
-        "milestone{id number title url state dueOn}",
-    ]
-    optional = {
-        "fullDatabaseId": "fullDatabaseId",
-        "stateReason": "stateReason",
-        "status": "status{id name category}",
-        "issueType": "issueType{id name}",
-        "parent": "parent{id number repository{nameWithOwner}}",
-        "subIssuesSummary": "subIssuesSummary{total completed percentCompleted}",
-        "issueDependenciesSummary": "issueDependenciesSummary{blockedBy totalBlockedBy}",
-        "duplicateOf": "duplicateOf{id number repository{nameWithOwner}}",
-    }
-    parts += [text for name, text in optional.items() if name in can]
-    parts += [_list_in_issue(name) for name in lists_of(selection)]
-    return " ".join(parts)
-
-
-def lists_of(selection: Selection) -> tuple[str, ...]:
-    """Return the names of the lists that come with an issue."""
-    return tuple(
-        name
-        for name in LISTS
-        if name in ("assignees", "labels") or (name in selection.can and (name != "projectItems" or selection.projects))
-    )
-
-
-def points_of(selection: Selection) -> int:
-    """Return what a page of a hundred issues costs: a request for each list, divided by a hundred.
-
-    https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api#predicting-the-point-value-of-a-query
-    """
-    return max(1, round((1 + PAGE * len(lists_of(selection))) / 100))
-
-
-def _list_in_issue(name: str) -> str:
-    field, node = LISTS[name]
-    return f"{field}(first:{FIRST[name]}){{totalCount {_MORE} nodes{node}}}"
-
-
-_SPREAD = re.compile(r"\.\.\.([A-Z]\w*)")
-
-
-def _document(operation: str, selection: Selection) -> str:
-    """Return an operation with the fragments that it uses, each once, in the order of their names."""
-    known, needed, fresh = fragments(selection), dict[str, str](), _SPREAD.findall(operation)
-    while fresh:
-        name = fresh.pop()
-        if name not in needed:
-            needed[name] = known[name]
-            fresh += _SPREAD.findall(known[name])
-    return "\n".join([operation, *(needed[name] for name in sorted(needed))])
-
-
-def _ask(document: str, variables: Mapping[str, Json], attempts: int = 4) -> Call:
-    told = {name: value for name, value in variables.items() if value is not None}
-    return graphql.request(GRAPHQL, document, told, attempts=attempts)
-
 
 # --- issues in lists
 
@@ -253,9 +83,9 @@ def listing_document(selection: Selection | None) -> str:
         "query Issues($owner:String!,$name:String!,$first:Int!,$after:String,$direction:OrderDirection!,"
         f"$states:[IssueState!]){{ {RATE} repository(owner:$owner,name:$name){{id nameWithOwner isArchived "
         "issues(first:$first,after:$after,states:$states,orderBy:{field:CREATED_AT,direction:$direction}){"
-        f"totalCount {_MORE} nodes{nodes}}}}} }}"
+        f"totalCount {MORE} nodes{nodes}}}}} }}"
     )
-    return operation if selection is None else _document(operation, selection)
+    return operation if selection is None else document(operation, selection)
 
 
 def listing(
@@ -280,11 +110,11 @@ def listing(
 @functools.lru_cache(maxsize=64)
 def changed_document(selection: Selection) -> str:
     """Return the document that lists what changed, oldest change first."""
-    return _document(
+    return document(
         "query Changed($owner:String!,$name:String!,$first:Int!,$after:String,$since:DateTime){ "
         f"{RATE} repository(owner:$owner,name:$name){{id nameWithOwner isArchived "
         "issues(first:$first,after:$after,filterBy:{since:$since},orderBy:{field:UPDATED_AT,direction:ASC}){"
-        f"totalCount {_MORE} nodes{{...Issue}}}}}} }}",
+        f"totalCount {MORE} nodes{{...Issue}}}}}} }}",
         selection,
     )
 
@@ -301,7 +131,7 @@ def changed(
 MILESTONES = (
     "query Milestones($owner:String!,$name:String!,$first:Int!,$after:String){ "
     f"{RATE} repository(owner:$owner,name:$name){{id nameWithOwner isArchived "
-    f"milestones(first:$first,after:$after,orderBy:{{field:UPDATED_AT,direction:DESC}}){{totalCount {_MORE} "
+    f"milestones(first:$first,after:$after,orderBy:{{field:UPDATED_AT,direction:DESC}}){{totalCount {MORE} "
     f"nodes{{...Milestone}}}}}} }}\n{MILESTONE}"
 )
 
@@ -318,7 +148,7 @@ def milestones(repository: str, *, after: str | None = None, first: int = PAGE, 
 @functools.lru_cache(maxsize=64)
 def by_ids_document(selection: Selection) -> str:
     """Return the document that reads issues and milestones by id."""
-    return _document(
+    return document(
         f"query ByIds($ids:[ID!]!){{ {RATE} nodes(ids:$ids){{__typename ... on Node{{id}} ...Issue ...Milestone}} }}",
         selection,
     )
@@ -347,9 +177,9 @@ def places(ids: Sequence[str]) -> Call:
 def rest_of_document(selection: Selection, name: str) -> str:
     """Return the document that reads one list of one issue on."""
     field, node = LISTS[name]
-    return _document(
+    return document(
         f"query RestOf($id:ID!,$after:String){{ {RATE} node(id:$id){{__typename ... on Issue{{id "
-        f"{field}(first:100,after:$after){{totalCount {_MORE} nodes{node}}}}}}} }}",
+        f"{field}(first:100,after:$after){{totalCount {MORE} nodes{node}}}}}}} }}",
         selection,
     )
 
@@ -404,7 +234,7 @@ def _timeline(can: frozenset[str], first: int, after: str = "") -> str:
     # number, repository and createdAt name the issue in messages and say what it was at first
     return (
         "... on Issue{id number createdAt state repository{nameWithOwner} "
-        f"timelineItems(first:{first}{after},itemTypes:[{types}]){{totalCount {_MORE} nodes{nodes}}}}}"
+        f"timelineItems(first:{first}{after},itemTypes:[{types}]){{totalCount {MORE} nodes{nodes}}}}}"
     )
 
 
@@ -412,7 +242,7 @@ def _timeline(can: frozenset[str], first: int, after: str = "") -> str:
 def history_document(can: frozenset[str]) -> str:
     """Return the document that reads the past of many issues."""
     operation = f"query History($ids:[ID!]!){{ {RATE} nodes(ids:$ids){{__typename {_timeline(can, EVENTS)}}} }}"
-    return _document(operation, Selection(can=can))
+    return document(operation, Selection(can=can))
 
 
 def history(can: frozenset[str], ids: Sequence[str], *, attempts: int = 4) -> Call:
@@ -429,7 +259,7 @@ def events_document(can: frozenset[str]) -> str:
         f"query Events($id:ID!,$after:String){{ {RATE} node(id:$id){{__typename "
         f"{_timeline(can, EVENT_PAGE, ',after:$after')}}} }}"
     )
-    return _document(operation, Selection(can=can))
+    return document(operation, Selection(can=can))
 
 
 def events(can: frozenset[str], id: str, after: str) -> Call:
@@ -526,7 +356,7 @@ def organization_document(moved: bool, milestones: bool) -> str:
     return (
         f"query Organization($login:String!,$first:Int!,$after:String{since}){{ {RATE} "
         "organization(login:$login){id login "
-        f"repositories(first:$first,after:$after,orderBy:{{field:NAME,direction:ASC}}){{totalCount {_MORE} "
+        f"repositories(first:$first,after:$after,orderBy:{{field:NAME,direction:ASC}}){{totalCount {MORE} "
         f"nodes{{{_ROSTER}{more}}}}}}} }}"
     )
 
@@ -548,13 +378,13 @@ def organization(
 @functools.lru_cache(maxsize=16)
 def owner_document(can: frozenset[str]) -> str:
     """Return the document that reads an organization's issue types and issue fields."""
-    types = f"issueTypes(first:100){{{_MORE} nodes{{id name isEnabled}}}}" if "Organization.issueTypes" in can else ""
+    types = f"issueTypes(first:100){{{MORE} nodes{{id name isEnabled}}}}" if "Organization.issueTypes" in can else ""
     options = "... on IssueFieldSingleSelect{options{id name}}"
     fields = (
-        f"issueFields(first:100){{{_MORE} nodes{{...Field {options}}}}}" if "Organization.issueFields" in can else ""
+        f"issueFields(first:100){{{MORE} nodes{{...Field {options}}}}}" if "Organization.issueFields" in can else ""
     )
     operation = f"query Owner($login:String!){{ {RATE} organization(login:$login){{id login {types} {fields}}} }}"
-    return _document(operation, Selection(can=can))
+    return document(operation, Selection(can=can))
 
 
 def owner(can: frozenset[str], login: str) -> Call:
@@ -565,9 +395,9 @@ def owner(can: frozenset[str], login: str) -> Call:
 PROJECT = (
     f"query Project($login:String!,$number:Int!){{ {RATE} repositoryOwner(login:$login){{__typename login "
     "... on ProjectV2Owner{projectV2(number:$number){id number title url closed updatedAt owner{__typename} "
-    f"fields(first:100){{{_MORE} nodes{{...ProjectField "
+    f"fields(first:100){{{MORE} nodes{{...ProjectField "
     "... on ProjectV2SingleSelectField{options{id name}}}}}}} }"
-    f"\n{_PROJECT_FIELD}"
+    f"\n{PROJECT_FIELD}"
 )
 
 
@@ -583,7 +413,7 @@ def items_document(archived: bool) -> str:
     return (
         f"query Items($id:ID!,$first:Int!,$after:String){{ {RATE} "
         "node(id:$id){__typename ... on ProjectV2{id updatedAt "
-        f"items(first:$first,after:$after{states}){{totalCount {_MORE} nodes{{id type isArchived updatedAt "
+        f"items(first:$first,after:$after{states}){{totalCount {MORE} nodes{{id type isArchived updatedAt "
         "content{__typename ... on Issue{id repository{nameWithOwner}}}}}}} }"
     )
 

@@ -15,7 +15,7 @@ import orjson
 
 from connectors.base import Answer, Call, Json, Page, Reading
 from connectors.github import queries
-from connectors.github.queries import Selection
+from connectors.github.selection import EVERYTHING, Selection, lists_of
 from connectors.github.shapes import object_of, objects
 from connectors.github.walk import WHOLE, data_of, to_the_end
 from connectors.http import Client
@@ -80,7 +80,7 @@ def site_of(connection: Connection, reading: Reading) -> Site:
         rest=queries.rest_of_url(connection.url),
         old=facts.get("old") is True,
         selection=Selection(
-            can=frozenset(str(name) for name in can) if isinstance(can, list) else queries.EVERYTHING,
+            can=frozenset(str(name) for name in can) if isinstance(can, list) else EVERYTHING,
             projects=facts.get("with_projects") is True,
             values=tuple(str(name) for name in values) if isinstance(values, list) else (),
         ),
@@ -134,7 +134,7 @@ async def completed(client: Client, site: Site, nodes: Sequence[dict[str, Any]])
     """Read those lists inside issues to their end that are longer than what came along; tell whether any was."""
     mended = False
     for node in nodes:
-        for name in queries.lists_of(site.selection):
+        for name in lists_of(site.selection):
             short = object_of(node.get(name))
             whole = await to_the_end(
                 client, f"the {name} of an issue", short, _reader(client, site, str(node["id"]), name)

@@ -27,7 +27,8 @@ from graphql.validation import NoDeprecatedCustomRule
 
 from connectors.base import Call
 from connectors.github import publish, queries
-from connectors.github.queries import EVENT_TYPES, EVERYTHING, IDS, ISSUE_FIELDS, Selection
+from connectors.github.queries import IDS
+from connectors.github.selection import EVENT_TYPES, EVERYTHING, ISSUE_FIELDS, Selection, lists_of, points_of
 
 _TOLD = os.environ.get("KEYRAIL_SHARED")
 SHARED = Path(_TOLD) if _TOLD else Path(__file__).parents[2].parent / "shared"
@@ -68,7 +69,7 @@ def calls_of(selection):
     yield queries.listing(selection, "acme/api", "ASC", state="OPEN", after="c", first=100)
     yield queries.changed(selection, "acme/api", SINCE, after="c")
     yield queries.by_ids(selection, IDS_100)
-    for name in queries.lists_of(selection):
+    for name in lists_of(selection):
         yield queries.rest_of(selection, name, "I_1", "c")
 
 
@@ -268,7 +269,7 @@ def test_a_call_costs_as_many_points_as_we_think(schema, call, points):
 
 def test_what_check_says_of_a_page_is_what_the_formula_says(schema):
     for selection in (ALL, WITH_PROJECTS, Selection(can=frozenset())):
-        assert queries.points_of(selection) == Cost(schema, queries.listing(selection, "acme/api", "ASC")).points
+        assert points_of(selection) == Cost(schema, queries.listing(selection, "acme/api", "ASC")).points
 
 
 # --- REST

@@ -13,11 +13,11 @@ from app.demo.github_cost import cost_of
 from app.demo.github_graph import OLD_SERVER, engine
 from app.demo.graphql import Refusal
 from app.demo.server import serve
-from connectors.github import publish, queries
+from connectors.github import publish, queries, selection
 
 NOW = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)
-EVERYTHING = queries.Selection(can=queries.EVERYTHING, projects=True, values=("Status", "Size"))
-NOTHING = queries.Selection(can=frozenset())
+EVERYTHING = selection.Selection(can=selection.EVERYTHING, projects=True, values=("Status", "Size"))
+NOTHING = selection.Selection(can=frozenset())
 LIST = 'query($first:Int,$after:String,$last:Int,$before:String){repository(owner:"acme",name:"web"){issues(\
 first:$first,after:$after,last:$last,before:$before,orderBy:{field:UPDATED_AT,direction:ASC}){totalCount pageInfo{\
 hasNextPage hasPreviousPage startCursor endCursor} nodes{number}}}}'
@@ -101,12 +101,12 @@ def numbers(ask):
 
 
 def documents():
-    for selection in (EVERYTHING, NOTHING):
-        yield queries.listing_document(selection)
-        yield queries.changed_document(selection)
-        yield queries.by_ids_document(selection)
-        yield from (queries.rest_of_document(selection, name) for name in queries.lists_of(selection))
-    can = queries.EVERYTHING
+    for asked in (EVERYTHING, NOTHING):
+        yield queries.listing_document(asked)
+        yield queries.changed_document(asked)
+        yield queries.by_ids_document(asked)
+        yield from (queries.rest_of_document(asked, name) for name in selection.lists_of(asked))
+    can = selection.EVERYTHING
     yield from (queries.history_document(can), queries.events_document(can), queries.owner_document(can))
     yield from (queries.listing_document(None), queries.CAPABILITIES, queries.MILESTONES, queries.PLACES)
     yield from (queries.PROJECT, queries.items_document(True), queries.REPOSITORIES_OF, queries.PROJECTS_OF)
@@ -276,7 +276,7 @@ async def test_the_past_of_an_issue_by_kinds(site, client):
     site.change(issue, at=NOW - timedelta(days=2), state="closed")
     site.change(issue, at=NOW - timedelta(days=1), state="open", fields={"Effort": 8})
     site.comment(issue, "Soon.")
-    call = queries.history(queries.EVERYTHING, [issue.id])
+    call = queries.history(selection.EVERYTHING, [issue.id])
     told = (await client.post(call.path, json=call.json)).json()["data"]["nodes"][0]["timelineItems"]
     assert told["totalCount"] == 5
     assert [(one["__typename"], one["createdAt"]) for one in told["nodes"]] == [
@@ -298,7 +298,7 @@ async def test_items_of_a_project_and_its_archive(site, client, ask):
     kit = site.create(site.repository("acme/kit"), "Elsewhere")
     projects.add_item(site, project, kit)
     kit.repository.hidden = True
-    call = queries.items(queries.EVERYTHING, project.id)
+    call = queries.items(selection.EVERYTHING, project.id)
     nodes = (await client.post(call.path, json=call.json)).json()["data"]["node"]["items"]["nodes"]
     assert [(node["type"], node["isArchived"], node["content"]) for node in nodes] == [
         ("ISSUE", False, {"__typename": "Issue", "id": site.find("acme/web#2").id,
@@ -350,7 +350,7 @@ async def test_owners_and_what_they_have(site, client):
     assert (told["__typename"], told["projectV2"]["title"]) == ("Organization", "Board")
     assert [one["name"] for one in fields if one["dataType"] in ("SINGLE_SELECT", "NUMBER")] == ["Status", "Size"]
     assert [one["name"] for one in fields[2]["options"]] == ["Todo", "In Progress", "Done"]
-    call = queries.owner(queries.EVERYTHING, "acme")
+    call = queries.owner(selection.EVERYTHING, "acme")
     told = (await client.post(call.path, json=call.json)).json()["data"]["organization"]
     assert [one["name"] for one in told["issueTypes"]["nodes"]] == ["Epic"]
     assert [(one["name"], one["dataType"]) for one in told["issueFields"]["nodes"]] == [("Effort", "NUMBER")]
@@ -427,7 +427,7 @@ async def test_introspection_tells_a_new_server_from_an_old_one(site, client):
     call = queries.capabilities()
     told = (await client.post(call.path, json=call.json)).json()["data"]
     fields = {one["name"] for one in told["Issue"]["fields"]}
-    assert fields >= set(queries.ISSUE_FIELDS) - {"status"}
+    assert fields >= set(selection.ISSUE_FIELDS) - {"status"}
     assert told["IssueStatus"] is None
     old = httpx.AsyncClient(
         transport=httpx.ASGITransport(app=application(site, without=OLD_SERVER)), base_url="http://x"
@@ -436,7 +436,7 @@ async def test_introspection_tells_a_new_server_from_an_old_one(site, client):
         headers = {"authorization": f"Bearer {site.token}", "user-agent": "tests"}
         told = (await old.post(call.path, json=call.json, headers=headers)).json()["data"]
     fields = {one["name"] for one in told["Issue"]["fields"]}
-    assert fields & set(queries.ISSUE_FIELDS) == {"fullDatabaseId", "stateReason"}
+    assert fields & set(selection.ISSUE_FIELDS) == {"fullDatabaseId", "stateReason"}
     assert {one["name"] for one in told["IssueTimelineItemsItemType"]["enumValues"]} >= {
         "CLOSED_EVENT",
         "LABELED_EVENT",

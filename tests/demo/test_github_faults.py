@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from app.demo.github import Site, application
-from connectors.github import queries
+from connectors.github import queries, selection
 
 NOW = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)
-NOTHING = queries.Selection(can=frozenset())
+NOTHING = selection.Selection(can=frozenset())
 WHO = {"query": "query Who{viewer{login}}"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from app.demo import github_projects as projects
 from app.demo.github_graph import OLD_SERVER
 from connectors.base import Reading
-from connectors.github import CONNECTOR, queries
+from connectors.github import CONNECTOR, queries, selection
 from domain.errors import AuthError, ConfigError, RejectedError
 from domain.workspace import Secret
 
@@ -40,7 +40,7 @@ def discover(github, opened):
 async def test_a_reading_holds_what_later_reads_need(github, discover, connection, board):
     told = await discover(connection)
     assert told.account == "keyrail-bot"
-    assert told.facts["can"] == sorted(queries.EVERYTHING)
+    assert told.facts["can"] == sorted(selection.EVERYTHING)
     assert told.facts["old"] is False
     repository = github.site.repository("acme/api")
     assert told.facts["repositories"] == {
@@ -161,7 +161,7 @@ async def test_a_server_tells_what_it_cannot(make_github, discover, connection):
 
 
 def test_the_lists_of_events_follow_what_the_server_can():
-    can = queries.EVERYTHING - OLD_SERVER - {name for name in queries.EVENT_TYPES if "FIELD" in name}
+    can = selection.EVERYTHING - OLD_SERVER - {name for name in selection.EVENT_TYPES if "FIELD" in name}
     assert "ISSUE_FIELD" not in queries.history_document(frozenset(can))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from connectors.base import Call
 from connectors.github import queries
-from connectors.github.queries import EVERYTHING, Selection
+from connectors.github.selection import EVERYTHING, Selection, points_of
 
 OLD = Selection(can=frozenset({"stateReason"}))
 ALL = Selection(can=EVERYTHING, projects=True, values=("Status", 'Say "when"'))
@@ -39,7 +39,7 @@ def test_what_a_query_cost_is_asked_for_first():
 
 @pytest.mark.parametrize(("selection", "points"), [(OLD, 2), (Selection(can=EVERYTHING), 4), (ALL, 5)])
 def test_a_page_of_a_hundred_costs_a_point_a_list(selection, points):
-    assert queries.points_of(selection) == points
+    assert points_of(selection) == points
 
 
 def test_a_page_is_asked_for_with_what_is_known_alone():
