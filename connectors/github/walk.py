@@ -236,8 +236,8 @@ class BothEnds(Generic[R]):
     """A list of issues by age, read from its oldest and its newest at once until the two meet.
 
     No page is read twice: what is on its way is counted, and the page that closes the gap asks for one node more than
-    is left, so that the ends are seen to overlap. Where nodes leave the list meanwhile they may not; then reading goes
-    on until they do. `total` is a first estimate of the length.
+    is left, so that the ends are seen to overlap. Where they are not seen to, one node more is asked for, and where
+    nodes left the list meanwhile reading goes on until they do. `total` is a first estimate of the length.
     """
 
     def __init__(
@@ -256,7 +256,7 @@ class BothEnds(Generic[R]):
         self._sizes = sizes
         self._total = total
         self._read = 0
-        self._met = False
+        self._met = self._proving = False
         self._ends = {ASC: _End(), DESC: _End()}
 
     def start(self) -> list[Step[R]]:
@@ -276,7 +276,8 @@ class BothEnds(Generic[R]):
             if not end.claimed and left > 0:
                 steps.append(self._step(direction, min(self._sizes.now, left + 1)))
         if not steps and not any(one.claimed for one in self._ends.values()):
-            steps.append(self._step(first, self._sizes.now))
+            steps.append(self._step(first, self._sizes.now if self._proving else 1))
+            self._proving = True
         return steps
 
     def _step(self, direction: str, size: int) -> Step[R]:

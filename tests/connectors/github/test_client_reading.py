@@ -44,6 +44,16 @@ async def test_open_and_closed_issues_are_read_from_both_ends_until_they_meet(gi
     assert ends == {(("OPEN",), "ASC"), (("OPEN",), "DESC"), (("CLOSED",), "ASC"), (("CLOSED",), "DESC")}
 
 
+@pytest.mark.parametrize("count", [101, 200, 201, 300, 301, 400, 555, 1000])
+async def test_no_issue_is_read_twice_but_where_the_ends_meet(github, discovered, connection, count):
+    github.repository("api", count)
+    async with discovered(connection, github) as session:
+        pages = await session.backfill()
+    assert session.keys(pages) == keys(count)
+    assert sum(page.items for page in pages) <= count + 1
+    assert len(github.asked("Issues")) <= -(-count // 100) + 1
+
+
 async def test_the_requests_for_ten_thousand_issues_stay_within_a_few_more_than_a_hundred(
     github, discovered, connection
 ):
