@@ -6,9 +6,8 @@ quarter; the workspace file that goes with it is written by `workspace`.
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -265,15 +264,6 @@ def _loose_ends(company: Company, chance: random.Random) -> None:
 
 
 # What happens next
-
-
-async def live(site: Site, *, every: float = 2.0, seed: int = SEED) -> AsyncIterator[Change]:
-    """Yield a small believable change of the company every `every` seconds, without end: for a live demo."""
-    chance = random.Random(seed)
-    while True:
-        await asyncio.sleep(every)
-        for change in step(site, chance):
-            yield change
 
 
 def step(site: Site, chance: random.Random) -> list[Change]:

@@ -58,7 +58,7 @@ PLANS = (
         parts=("sign up", "first product", "bank account", "test order"),
     ),
     Plan(
-        name="Ledger reports in the app", initiative=None, team="MOB", helper="DES", label=None, items=12, done=5,
+        name="Ledger reports in the app", initiative=None, team="MOB", helper="DES", label=None, items=12, done=7,
         canceled=1, unestimated=0.3, milestones=(("Month in the pocket", 25),),
         parts=("monthly reports", "exports", "alerts"),
     ),

@@ -1,4 +1,4 @@
-"""The demo: a simulated Jira on loopback, a sample company, and the whole road over real HTTP, in a scratch folder.
+"""The demo: simulated trackers on loopback, a sample company, and the whole road over real HTTP, in a scratch folder.
 
 Nothing leaves this machine and nothing is kept.
 """
@@ -20,10 +20,8 @@ from app.cli.common import emit, tell
 from app.cli.view.plan import published
 from app.cli.view.progress import open_progress
 from app.cli.view.show import show
-from app.demo.company import build, live
-from app.demo.jira import application
-from app.demo.server import serve
-from app.demo.site import Site
+from app.cli.view.words import tracker_name
+from app.demo.portfolio import Portfolio, live, running
 from app.demo.workspace import check_ins, workspace_text
 from config.settings import default_database_url
 from config.workspace import load
@@ -32,23 +30,20 @@ from sync import answers, publish
 from sync import run as runs
 from sync.context import Context, Live, Silent
 
-TOKENS = ("DEMO_JIRA_TOKEN", "DEMO_JIRA_WEBHOOK_SECRET")
-
 
 async def demo(*, port: int, once: bool, as_json: bool) -> None:
     """Play the demo; without `once` the company goes on working until Ctrl-C."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keyrail-demo-")))
-        site = Site()
         today = datetime.now(UTC).date()
-        build(site, today)
-        url = await stack.enter_async_context(serve(application(site), port))
-        site.url = url
+        portfolio = await stack.enter_async_context(running(today, port))
         file = folder / "keyrail.yaml"
-        file.write_text(workspace_text(url, today), encoding="utf-8")
-        workspace = load(file, environ(site))
+        file.write_text(workspace_text(portfolio.urls, today), encoding="utf-8")
+        workspace = load(file, portfolio.environ)
         if not as_json:
-            tell(f"A simulated Jira with {len(site.issues)} issues runs at {url}. The workspace file: {file}")
+            for tracker, url in portfolio.urls.items():
+                tell(f"A simulated {tracker_name(tracker)} runs at {url}.")
+            tell(f"The workspace file: {file}")
         progress = open_progress(silent=as_json, zone=workspace.timezone)
         stack.enter_context(progress)
         context = await stack.enter_async_context(open_context(workspace, default_database_url(file), progress))
@@ -69,25 +64,24 @@ async def demo(*, port: int, once: bool, as_json: bool) -> None:
         if not as_json:
             emit(sent.document(), False, lambda: published(sent.document()))
         if not once:
-            await go_on(replace(context, watcher=Silent()), opened.sources, site, as_json=as_json)
+            await go_on(replace(context, watcher=Silent()), opened.sources, portfolio, as_json=as_json)
 
 
-async def go_on(context: Context, sources: Mapping[str, Live], site: Site, *, as_json: bool) -> None:
+async def go_on(context: Context, sources: Mapping[str, Live], portfolio: Portfolio, *, as_json: bool) -> None:
     """Let the company work, pull what changes, and show what moved."""
     tell("The company goes on working; what it changes is pulled every few seconds. Ctrl-C ends the demo.")
     before = await answers.show(context, None, "current")
-    changes = live(site)
+    changes = live(portfolio)
     while True:
         for _ in range(3):
-            change = await anext(changes)
-            tell(f"  {change.issue.key}  {change.said}")
+            tell(f"  {await anext(changes)}")
         await runs.sync(context, sources)
         sent = await publish.send(context, sources, await publish.plan(context))
         doc = await answers.show(context, None, "current")
         for line in moved(before, doc, context.zone):
             tell(line)
         if sent.sent:
-            tell(f"  {len(sent.sent)} remote links updated in Jira")
+            tell(f"  {len(sent.sent)} places told")
         if as_json:
             emit(doc, True)
         before = doc
@@ -105,8 +99,3 @@ def moved(before: Mapping[str, Any], after: Mapping[str, Any], zone: ZoneInfo) -
                 at = datetime.now(zone).strftime("%H:%M:%S")
                 lines.append(f"{at}  {one['id']}  {100 * old:.1f} % -> {100 * new:.1f} %  {one['title']}")
     return lines
-
-
-def environ(site: Site) -> dict[str, str]:
-    """Return the secrets that the sample workspace file asks for."""
-    return dict(zip(TOKENS, (site.token, site.webhook_secret), strict=True))

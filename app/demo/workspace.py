@@ -5,6 +5,7 @@ Only texts and dates; the work itself is built by `company`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
 from app.demo.company import QUARTER_AFTER, QUARTER_BEFORE
@@ -41,19 +42,20 @@ def check_ins(today: date) -> list[CheckIn]:
     ]
 
 
-def workspace_text(url: str, today: date) -> str:
-    """Return the sample company's `keyrail.yaml` for a site at `url`, with dates around `today`.
+def workspace_text(urls: Mapping[str, str], today: date) -> str:
+    """Return the sample company's `keyrail.yaml`, with dates around `today`.
 
-    The file takes the account's token from DEMO_JIRA_TOKEN and the webhook secret from DEMO_JIRA_WEBHOOK_SECRET.
+    `urls` are the addresses of its trackers, by type. Without GitHub and Linear the file is about the Jira alone.
+    Secrets are taken from DEMO_JIRA_TOKEN, DEMO_JIRA_WEBHOOK_SECRET and so on for each tracker.
     """
     start, end = quarter(today)
-
-    def day(offset: int) -> str:
-        return (today + timedelta(days=offset)).isoformat()
-
-    values = {"URL": url, "START": start.isoformat(), "END": end.isoformat()}
-    values |= {f"DAY{offset:+d}": day(offset) for offset in (-63, -42, 21, 30, 37, 40, 44)}
+    values = {f"{tracker.upper()}_URL": url for tracker, url in urls.items()}
+    values |= {"START": start.isoformat(), "END": end.isoformat()}
+    values |= {f"DAY{day:+d}": (today + timedelta(days=day)).isoformat() for day in (-63, -42, 21, 30, 37, 40, 44)}
     text = _TEMPLATE
+    for tracker, parts in (("github", _GITHUB), ("linear", _LINEAR)):
+        for place, part in parts.items():
+            text = text.replace(f"<{tracker}:{place}>\n", part if tracker in urls else "")
     for name, value in values.items():
         text = text.replace(f"<{name}>", value)
     return text
@@ -61,7 +63,7 @@ def workspace_text(url: str, today: date) -> str:
 
 _TEMPLATE = """\
 # yaml-language-server: $schema=./keyrail.schema.json
-# The sample company of `keyrail demo`: one product, three projects, three objectives.
+# The sample company of `keyrail demo`: one product, three objectives, work in up to three trackers.
 version: 1
 workspace: demo
 timezone: Europe/Berlin
@@ -69,7 +71,7 @@ timezone: Europe/Berlin
 connections:
   jira-demo:
     type: jira
-    url: <URL>
+    url: <JIRA_URL>
     auth: {email: keyrail-bot@example.com, token: "${env:DEMO_JIRA_TOKEN}"}
     deployment: cloud
     scope: {projects: [PAY, CORE, MER]}
@@ -78,6 +80,8 @@ connections:
     statuses: {"In Review": review}
     poll: 1m
     webhook: {secret: "${env:DEMO_JIRA_WEBHOOK_SECRET}"}
+<github:connection>
+<linear:connection>
 
 timeframes:
   this-quarter: {start: <START>, end: <END>}
@@ -145,6 +149,7 @@ initiatives:
     start: <DAY-63>
     due: <DAY+44>
     planned_weeks: 26
+<linear:cards>
   - id: I2
     title: Wallets in every region
     contributes: [{to: KR1, share: 0.4, benefit: 30}, {to: KR2}]
@@ -187,6 +192,7 @@ initiatives:
     planned_weeks: 20
     work:
       - {connection: jira-demo, keys: [MER-1, MER-2, MER-3, MER-4, MER-5]}
+<linear:work>
   - id: I7
     title: Document check
     contributes: [{to: KR7, benefit: 45}]
@@ -211,6 +217,7 @@ mapping:
   - name: documents-of-the-identity-team
     when: {connection: jira-demo, level: epic, project: MER, fields.team: Identity}
     initiative: I7
+<linear:rule>
 
 policies:
   credit: binary
@@ -222,4 +229,62 @@ publish:
     what: initiatives
     on: linked_epics
     when: {progress: 1pp, health: change, at_most: 24h}
+<github:publish>
+<linear:publish>
 """
+
+_GITHUB = {
+    "connection": """\
+  github-demo:
+    type: github
+    url: <GITHUB_URL>
+    auth: {token: "${env:DEMO_GITHUB_TOKEN}"}
+    scope: {organizations: [acme]}
+    estimate: {issue_field: Effort}
+    status: {project_field: Status}
+    statuses: {"In Review": review}
+    epics: {types: [Epic], with_sub_issues: true, milestones: false}
+    poll: 1m
+    webhook: {secret: "${env:DEMO_GITHUB_WEBHOOK_SECRET}"}
+""",
+    "publish": """\
+  - id: github-comment
+    to: {connection: github-demo, as: comment}
+    what: initiatives
+    on: linked_epics
+    when: {progress: 5pp, health: change, at_most: 24h}
+""",
+}
+
+_LINEAR = {
+    "connection": """\
+  linear-demo:
+    type: linear
+    url: <LINEAR_URL>
+    auth: {token: "${env:DEMO_LINEAR_TOKEN}"}
+    scope: {teams: [MOB, DES]}
+    statuses: {"In Review": review}
+    poll: 1m
+    webhook: {secret: "${env:DEMO_LINEAR_WEBHOOK_SECRET}"}
+""",
+    "cards": """\
+    work:
+      - {connection: linear-demo, keys: [MOB-1, MOB-2, MOB-3]}   # these show how the initiative stands
+""",
+    "work": """\
+      - {connection: linear-demo, projects: ["Self-service onboarding screens"]}
+""",
+    "rule": """\
+  - name: initiatives-that-live-in-linear
+    when: {connection: linear-demo, level: initiative, labels: {matches: "kr/(?P<kr>.+)"}}
+    initiative: {create: true, contributes: [{to: "{kr}"}]}
+""",
+    "publish": """\
+  - id: linear-card
+    to: {connection: linear-demo, as: attachment}
+    what: initiatives
+    on: linked_epics
+    when: {progress: 5pp, health: change, at_most: 24h}
+""",
+}
+"""What each further tracker adds to the file, by place."""

@@ -13,6 +13,11 @@ from app.demo.workspace import CHECK_INS, check_ins, quarter, workspace_text
 from config.workspace import check
 
 FIXED = date(2026, 11, 16)
+URLS = {
+    "jira": "http://127.0.0.1:8081",
+    "github": "http://127.0.0.1:8082",
+    "linear": "http://127.0.0.1:8083/graphql",
+}
 EXAMPLE = Path(__file__).parents[2] / "examples" / "demo" / "keyrail.yaml"
 
 
@@ -120,11 +125,20 @@ def test_check_ins_begin_with_the_quarter_and_diverge_from_delivery_on_one_key_r
 
 
 def test_the_example_is_the_workspace_of_its_date():
-    assert EXAMPLE.read_text() == workspace_text("http://127.0.0.1:8081", FIXED)
+    assert EXAMPLE.read_text() == workspace_text(URLS, FIXED)
+
+
+def test_without_the_other_trackers_the_file_is_about_jira_alone():
+    text = workspace_text({"jira": URLS["jira"]}, FIXED)
+    assert "github" not in text.lower().replace("work in up to three trackers", "")
+    assert "linear" not in text.lower()
+    assert len(text.splitlines()) < len(workspace_text(URLS, FIXED).splitlines()) - 30
 
 
 def test_the_example_is_a_sound_workspace():
-    workspace, problems = check(EXAMPLE, {"DEMO_JIRA_TOKEN": "t", "DEMO_JIRA_WEBHOOK_SECRET": "s"})
+    trackers = ("JIRA", "GITHUB", "LINEAR")
+    secrets = {f"DEMO_{name}_{kind}": "s" for name in trackers for kind in ("TOKEN", "WEBHOOK_SECRET")}
+    workspace, problems = check(EXAMPLE, secrets)
     assert problems == []
     assert (len(workspace.objectives), len(workspace.key_results), len(workspace.initiatives)) == (3, 7, 8)
     assert set(CHECK_INS) == {id_ for id_, one in workspace.key_results.items() if one.metric is not None}
@@ -134,8 +148,8 @@ def test_the_example_is_a_sound_workspace():
 def test_the_workspace_names_the_epics_that_have_no_label():
     made = built()
     assert [epic.key for epic in made.epics["I6"]] == ["MER-1", "MER-2", "MER-3", "MER-4", "MER-5"]
-    assert "keys: [MER-1, MER-2, MER-3, MER-4, MER-5]" in workspace_text(made.site.url, FIXED)
-    assert not re.search("<(?:DAY|URL|START|END)", workspace_text(made.site.url, FIXED))
+    assert "keys: [MER-1, MER-2, MER-3, MER-4, MER-5]" in workspace_text({"jira": made.site.url}, FIXED)
+    assert not re.search("<(?:DAY|URL|START|END)", workspace_text({"jira": made.site.url}, FIXED))
 
 
 def test_things_happen_one_at_a_time_and_are_told():
@@ -153,12 +167,3 @@ def test_a_change_says_what_happened():
     change = site.change(site.create("PAY", "Task", "Measure consent", parent=epic), status="Done")
     assert change.said == "status: To Do -> Done, resolution: none -> Done"
     assert site.changes[-2].said == "created: Measure consent"
-
-
-async def test_live_goes_on():
-    made, seen = built(), []
-    async for change in company.live(made.site, every=0):
-        seen.append(change)
-        if len(seen) == 5:
-            break
-    assert [change.number for change in seen] == [1, 2, 3, 4, 5]

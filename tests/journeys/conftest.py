@@ -270,7 +270,7 @@ def fresh(tmp_path_factory, tracker):
     site = Site()
     build(site, today)
     # All of the account's rate limit: there is nobody else on it, and tests should not wait.
-    text = workspace_text(tracker.url, today).replace("    poll: 1m\n", "    poll: 1m\n    budget: 1\n")
+    text = workspace_text({"jira": tracker.url}, today).replace("    poll: 1m\n", "    poll: 1m\n    budget: 1\n")
     (folder / "keyrail.yaml").write_text(text)
     return folder, pickle.dumps(site)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,9 @@ def test_the_demo_prints_the_tree_and_ends(start, tmp_path):
     assert {"On track", "At risk", "Off track"} <= {
         word for word in ("On track", "At risk", "Off track") if word in out
     }
-    assert "36 sent" in out
-    assert "A simulated Jira with 470 issues runs at http://127.0.0.1:" in err
+    assert "44 sent" in out
+    for tracker in ("Jira", "GitHub", "Linear"):
+        assert f"A simulated {tracker} runs at http://127.0.0.1:" in err
     # Nothing is kept, neither here nor in the scratch folder that it named.
     assert list(tmp_path.iterdir()) == []
     folder = Path(err.split("The workspace file: ")[1].split()[0]).parent
@@ -61,7 +63,13 @@ def test_the_demo_as_json_is_one_document(start):
     assert (process.returncode, err) == (0, "")
     doc = json.loads(out)
     assert [objective["health"] for objective in doc["objectives"]] == ["on_track", "at_risk", "off_track"]
-    assert len(doc["published"]["sent"]) == 36
+    sent = Counter(one["target"] for one in doc["published"]["sent"])
+    assert sent == {"jira-badge": 36, "github-comment": 5, "linear-card": 3}
+    # One initiative over three trackers; the story that Jira and GitHub both keep counts once.
+    payment_page = next(one for one in doc["initiatives"] if one["id"] == "I3")
+    assert sum(payment_page["counts"].values()) == 40 + 45 - 1
+    one_click = next(one for one in doc["initiatives"] if one["id"] == "I1")
+    assert sum(one_click["counts"].values()) > 70 + 14
 
 
 def test_the_demo_goes_on_until_it_is_interrupted(start):

@@ -415,3 +415,11 @@ def stale(complete_to: datetime | None, zone: str, now: datetime) -> str:
 def next_step(command: str, why: str = "") -> str:
     """Return the last line of a command: what to run next."""
     return f"Next: keyrail {command}" + (f" · {why}" if why else "")
+
+
+TRACKERS = {"jira": "Jira", "github": "GitHub", "linear": "Linear"}
+
+
+def tracker_name(type: str) -> str:
+    """Return a tracker's name as its makers write it."""
+    return TRACKERS.get(type, type)
