@@ -76,11 +76,13 @@ def header_of(calls):
 
 
 def listening(workspace):
-    """A transport to the workspace that keeps the requests."""
+    """A transport to the workspace that keeps the requests, and lets others go on meanwhile."""
     calls, inner = [], httpx.ASGITransport(app=workspace.face)
 
     async def answer(request):
         calls.append(request)
+        for _ in range(5):
+            await asyncio.sleep(0)
         return await inner.handle_async_request(request)
 
     return calls, httpx.MockTransport(answer)
@@ -191,9 +193,10 @@ async def test_a_token_that_was_revoked_is_replaced_once(linear, opened, oauth, 
 
 
 async def test_of_two_replicas_one_refreshes_and_the_other_finds_it(linear, opened, oauth, store):
+    _, transport = listening(linear)
     async with (
-        opened(oauth, linear, store=store, secret_key=KEY) as one,
-        opened(oauth, linear, store=store, secret_key=KEY) as other,
+        opened(oauth, linear, transport, store=store, secret_key=KEY) as one,
+        opened(oauth, linear, transport, store=store, secret_key=KEY) as other,
     ):
         await asyncio.gather(one.json(VIEWER), other.json(VIEWER))
     assert len(forms(linear)) == 1
@@ -271,9 +274,10 @@ async def test_an_app_asks_for_its_one_token_and_shares_it(linear, opened, own, 
 
 async def test_replicas_with_a_refused_token_take_one_new_one_together(linear, opened, own, store):
     """Each new token revokes the last one: two that ask would revoke each other's for ever."""
+    _, transport = listening(linear)
     async with (
-        opened(own, linear, store=store, secret_key=KEY) as one,
-        opened(own, linear, store=store, secret_key=KEY) as other,
+        opened(own, linear, transport, store=store, secret_key=KEY) as one,
+        opened(own, linear, transport, store=store, secret_key=KEY) as other,
     ):
         await asyncio.gather(one.json(VIEWER), other.json(VIEWER))
         linear.site.oauth.revoke()
