@@ -45,7 +45,7 @@ def test_tells_its_story_on_every_day_of_the_week(offset):
     done = {plan.name: ratio_done(made.items[plan.name]) for plan in company.PLANS}
     assert 0.65 < done["One-click pay on mobile"] < 0.85
     assert done["Self-service onboarding screens"] > 0.8
-    assert done["Ledger reports in the app"] < 0.5
+    assert 0.5 < done["Ledger reports in the app"] < 0.7
     issues = list(made.site.all(Issue))
     assert 60 <= len(issues) <= 70
     types = [issue.state.type for issue in issues]
