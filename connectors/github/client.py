@@ -13,6 +13,7 @@ import orjson
 
 from connectors.base import Located, Page, Reading, Resume
 from connectors.github import queries, rest
+from connectors.github.limits import kind_of
 from connectors.github.listing import counted, issue_lists, milestones_of, outside, taken
 from connectors.github.shapes import object_of
 from connectors.github.site import (
@@ -27,6 +28,7 @@ from connectors.github.site import (
     whole_page,
 )
 from connectors.github.walk import Done, Sizes, Slice, Step, data_of, growing, stepwise
+from connectors.graphql import errors_of
 from connectors.http import Client
 from connectors.lanes import each, side_by_side
 from domain.errors import NotFoundError, RejectedError
@@ -140,6 +142,8 @@ async def locate(
         return Located(id=id, state="moved", page=page, detail=f"now {number}, which is outside the scope")
     if node.get("__typename") == "Discussion":
         return Located(id=id, state="deleted", detail="it was converted to a discussion")
+    if any(kind_of(error) == "FORBIDDEN" for error in errors_of(page.payload)):
+        return Located(id=id, state="inaccessible", detail="our account may not see it any more")
     if last_in and not await _visible(client, last_in):
         return Located(id=id, state="inaccessible", detail=f"no longer visible to our account: repository {last_in}")
     if "#" in key:
@@ -154,15 +158,14 @@ def _first(page: Page) -> Mapping[str, Any]:
 
 
 async def _visible(client: Client, repository: str) -> bool:
-    known = client.notes.setdefault("visible repositories", {})
-    assert isinstance(known, dict)  # noqa: S101 nobody else writes this note
-    if repository not in known:
+    note = f"visible: {repository}"
+    if note not in client.notes:
         try:
             _, told = await ask(client, queries.repositories([repository]))
-            known[repository] = isinstance(data_of(told).get("r0"), dict)
+            client.notes[note] = isinstance(data_of(told).get("r0"), dict)
         except (NotFoundError, RejectedError, ValueError):
-            known[repository] = False
-    return bool(known[repository])
+            client.notes[note] = False
+    return bool(client.notes[note])
 
 
 async def _by_number(client: Client, site: Site, id: str, key: str) -> Located:
@@ -185,4 +188,6 @@ async def _by_number(client: Client, site: Site, id: str, key: str) -> Located:
         told = object_of(orjson.loads(answer.body))
     except orjson.JSONDecodeError:
         told = {}
-    return Located(id=id, state="deleted", detail=f"{key} is another issue now ({told.get('node_id')})")
+    if told.get("node_id") == id:
+        return Located(id=id, state="inaccessible", detail="there by REST, and not by GraphQL")
+    return Located(id=id, state="deleted", detail=f"{key} is another issue now")

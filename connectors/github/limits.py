@@ -61,7 +61,7 @@ def read_limits(answer: Answer, now: datetime) -> Signal:
         remaining=remaining,
         reset=reset,
         pool=headers.get("x-ratelimit-resource", ""),
-        cost=float(found[1]) if found else 1.0,
+        cost=float(found[1]) if found else float(answer.status != 304),
     )
     if not refused:
         return signal

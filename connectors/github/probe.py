@@ -38,7 +38,9 @@ async def probe(client: Client, connection: Connection, reading: Reading) -> lis
     found += _sign_on(reading, limits)
     found += _headroom(connection, site, limits)
     found += _scope(connection, reading, site, counted)
-    found += [_estimate(connection, reading), _status(connection, reading), _comments(client, reading)]
+    found += [_estimate(connection, reading), _status(connection, reading)]
+    found += _epics(connection, reading)
+    found.append(_comments(client, reading))
     found.append(_webhook(connection))
     return found
 
@@ -254,6 +256,17 @@ def _status(connection: Connection, reading: Reading) -> Finding:
     can = reading.facts.get("can")
     own = isinstance(can, list) and "status" in can
     return _finding("ok", "status", "Issue statuses, where a repository has them." if own else "Open, closed and why.")
+
+
+def _epics(connection: Connection, reading: Reading) -> Iterable[Finding]:
+    """Tell which types under `epics.types` no organization in scope has, where we see what they have."""
+    wanted = connection.epics.get("types")
+    owners = [object_of(owner) for owner in object_of(reading.facts.get("issue_fields")).values() if owner]
+    known = {folded(str(name)) for owner in owners for name in owner.get("types") or ()}
+    for name in wanted if isinstance(wanted, list | tuple) and known else ():
+        if folded(str(name)) not in known:
+            text = f"No organization in scope has the issue type '{name}' of `epics.types`. Check its name."
+            yield _finding("warning", "epics", text)
 
 
 def _field(subject: str, kind: str, name: str, reading: Reading) -> Finding:

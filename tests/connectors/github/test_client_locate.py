@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from app.demo import github_projects as projects
@@ -85,3 +86,21 @@ async def test_an_issue_of_a_hidden_repository_is_inaccessible_and_the_repositor
         ("inaccessible", "no longer visible to our account: repository acme/api")
     ] * 2
     assert len(github.asked("Repositories")) == 1
+
+
+async def test_an_issue_that_we_may_not_see_any_more_is_not_called_deleted(github, discovered, connection):
+    api = github.repository("api", 1)
+    refused = {"type": "FORBIDDEN", "path": ["nodes", 0], "message": "Resource not accessible"}
+    async with discovered(connection, github) as session:
+        github.plan("ByIds", httpx.Response(200, json={"data": {"nodes": [None]}, "errors": [refused]}))
+        found = await session.locate(api.issues[0].id, "acme/api", key="acme/api#1")
+    assert (found.state, found.detail) == ("inaccessible", "our account may not see it any more")
+
+
+async def test_a_number_that_another_issue_has_by_now_says_nothing_for_the_old_one(github, discovered, connection):
+    github.repository("api", 1)
+    async with discovered(connection, github) as session:
+        found = await session.locate("I_gone", "acme/api", key="acme/api#1")
+        milestone = await session.locate("MI_gone", "acme/api", key="acme/api/milestone/1")
+    assert (found.state, found.detail) == ("deleted", "acme/api#1 is another issue now")
+    assert milestone.state == "deleted"

@@ -195,3 +195,27 @@ async def test_a_token_without_the_scope_for_projects_is_told_which(github, disc
     narrow = replace(connection, auth={"token": Secret("env:T", "ghp_narrow")}, scope={"projects": ["acme/1"]})
     with pytest.raises(RejectedError, match=r"lacks a scope\. It needs read:project"):
         await discover(narrow)
+
+
+async def test_issue_statuses_are_read_where_the_server_has_them(github, discover, connection):
+    github.repository("api", 1)
+    fields = [{"name": name} for name in ("stateReason", "status")]
+    told = {
+        "viewer": {"login": "keyrail-bot"},
+        "Issue": {"fields": fields},
+        "IssueStatus": {"fields": [{"name": "id"}, {"name": "name"}, {"name": "category"}]},
+    }
+    github.plan("Capabilities", httpx.Response(200, json={"data": told}))
+    rows = [
+        {"id": 1, "name": "Building", "category": "started"},
+        {"id": 2, "name": "Dropped", "category": "not_planned"},
+        {"id": 3, "name": "Odd", "category": "of another kind"},
+    ]
+    github.plan("/repos/acme/api/planning-statuses", httpx.Response(200, json=rows))
+    reading = await discover(connection)
+    assert "status" in reading.facts["can"]
+    assert reading.facts["statuses"]["Building"] == "in_progress"
+    assert reading.facts["statuses"]["Dropped"] == "canceled"
+    assert "Odd" not in reading.facts["statuses"]
+    github.plan("Capabilities", httpx.Response(200, json={"data": told}))
+    assert "Building" not in (await discover(connection)).facts["statuses"]

@@ -44,6 +44,7 @@ SHORT, HOURLY = "too many requests in a short time", "the hourly limit of the ac
         (answer({"data": {"rateLimit": {"limit": 5000, "cost": 7}}}), replace(WINDOW, cost=7.0)),
         (answer({"data": {"repository": None}, **errors("NOT_FOUND")}), WINDOW),
         (answer({"message": "Resource not accessible"}, 403), WINDOW),
+        (answer(None, 304), replace(WINDOW, cost=0.0)),
         (
             answer(errors("RATE_LIMITED"), headers=NONE_LEFT),
             replace(REFUSED, remaining=0.0, scope=ENDPOINT, until=RESET, reason=HOURLY),

@@ -62,7 +62,11 @@ async def test_the_scope_is_told_part_by_part(github, probed, connection):
         status={"project_field": "status"},
         estimate={"label": r"size/(\d+)"},
     )
-    found = await probed(scoped)
+    github.site.add_issue_type(github.acme, "Epic")
+    found = await probed(replace(scoped, epics={"types": ["epic", "Theme"]}))
+    assert said(found, "epics") == [
+        ("warning", "No organization in scope has the issue type 'Theme' of `epics.types`. Check its name.")
+    ]
     assert said(found, "repository acme/api") == [
         (
             "warning",
