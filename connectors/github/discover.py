@@ -100,7 +100,7 @@ def capabilities_of(told: Mapping[str, Json]) -> frozenset[str]:
         can.discard("status")
     can |= {name for name in EVENT_TYPES if name in names("IssueTimelineItemsItemType", "enumValues")}
     for kind, fields in (
-        ("Organization", ("issueFields", "issueTypes", "projectV2")),
+        ("Organization", ("issueFields", "issueTypes")),
         ("ClosedEvent", ("stateReason", "duplicateOf")),
         ("ReopenedEvent", ("stateReason",)),
     ):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 ISSUE_FIELDS = (
     "blockedBy", "duplicateOf", "fullDatabaseId", "issueDependenciesSummary", "issueFieldValues", "issueType", "parent",
-    "projectItems", "stateReason", "status", "subIssues", "subIssuesSummary",
+    "projectItems", "stateReason", "status", "subIssuesSummary",
 )  # fmt: skip
 """fields of `Issue` that not every server has"""
 
@@ -39,7 +39,7 @@ EVENT_TYPES: Mapping[str, str] = {
 """the events whose past is followed: value of `IssueTimelineItemsItemType` -> type"""
 
 EVERYTHING: frozenset[str] = frozenset({
-    *ISSUE_FIELDS, *EVENT_TYPES, "Organization.issueFields", "Organization.issueTypes", "Organization.projectV2",
+    *ISSUE_FIELDS, *EVENT_TYPES, "Organization.issueFields", "Organization.issueTypes",
     "ClosedEvent.stateReason", "ClosedEvent.duplicateOf", "ReopenedEvent.stateReason", "ProjectV2.items.archivedStates",
     "IssueFieldMultiSelectValue", "ProjectV2ItemIssueFieldValue",
 }) - {"status"}  # fmt: skip
