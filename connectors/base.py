@@ -26,7 +26,8 @@ class Call:
     """One request, relative to the connection's base address.
 
     `idempotent` says that sending it twice leaves what sending it once leaves; only such calls are
-    repeated after an unclear outcome, up to `attempts` times in all. `json` None means no body. `accepts` are
+    repeated after an unclear outcome, up to `attempts` times in all. `writes` marks what changes something and
+    does not say so by its method, as GraphQL does not. `json` None means no body. `accepts` are
     statuses beside those of success that are answers and no errors (304, 301), for who sends it to read.
     """
 
@@ -35,6 +36,7 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     json: Json = None
     idempotent: bool = True
+    writes: bool = False
     attempts: int = 4
     headers: Mapping[str, str] = field(default_factory=dict)
     accepts: tuple[int, ...] = ()
@@ -147,7 +149,7 @@ class Connector:
     history    the past of the given items
     ids        every id in scope, in pages: the census
     fetch      the given items now, in pages
-    locate     why an id, last known in a project, is not in the census
+    locate     why an id, last known in a project and by a key, is not in the census
     probe      findings for `check`
     parse      pure: a stored page, as bytes or as JSON -> what it says; raises PayloadError
     split      pure: a stored page -> pages of one item each; empty where it cannot be cut
@@ -166,7 +168,7 @@ class Connector:
     history: Callable[[Client, Connection, Reading, Sequence[str]], AsyncIterator[Page]]
     ids: Callable[[Client, Connection, Reading], AsyncIterator[list[str]]]
     fetch: Callable[[Client, Connection, Reading, Sequence[str]], AsyncIterator[Page]]
-    locate: Callable[[Client, Connection, Reading, str, str], Awaitable[Located]]
+    locate: Callable[[Client, Connection, Reading, str, str, str], Awaitable[Located]]
     probe: Callable[[Client, Connection, Reading], Awaitable[list[Finding]]]
     parse: Callable[[str, Json, Connection, Reading], Parsed]
     split: Callable[[str, bytes], list[bytes]]

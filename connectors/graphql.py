@@ -18,7 +18,8 @@ def request(
 ) -> Call:
     """Return the call that carries a document. A mutation that makes something is not idempotent."""
     body = {"query": document, "variables": dict(variables)}
-    return Call(method="POST", path=path, json=body, idempotent=idempotent, attempts=attempts)
+    writes = document.lstrip().startswith("mutation")
+    return Call(method="POST", path=path, json=body, idempotent=idempotent, writes=writes, attempts=attempts)
 
 
 def errors_of(told: Json) -> list[dict[str, Any]]:

@@ -37,6 +37,8 @@ from domain.workspace import Connection, Secret
 
 MAX_BODY = 64 * 1024 * 1024
 PATIENCE = timedelta(hours=6)
+WRITE = "WRITE"
+"""the method, in `Dialect.rates`, of calls that change something where they have a pace of their own"""
 WORTH_WAITING, WORTH_TELLING = 0.001, 2.0
 """seconds; shorter waits are not made, or made and not told"""
 
@@ -178,8 +180,8 @@ class Client:
 
     async def _admitted(self, call: Call, as_json: bool) -> tuple[Answer, Json]:
         """Wait for our turn, exchange, obey what limits the answer states; 429 slows and never fails."""
-        place = _place(call.method, call.path)
-        write = not call.idempotent or call.method in ("PUT", "DELETE", "PATCH")
+        write = call.writes or not call.idempotent or call.method in ("PUT", "DELETE", "PATCH")
+        place = _place(WRITE if write and WRITE in self._dialect.rates else call.method, call.path)
         asked_again, refusals, deadline = False, 0, self._now() + PATIENCE
         body = None if call.json is None else orjson.dumps(call.json)
         while True:

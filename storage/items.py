@@ -340,12 +340,6 @@ async def counts(tx: Transaction) -> dict[str, int]:
     return {row[0]: row[1] for row in await tx.execute(query)}
 
 
-async def projects(tx: Transaction) -> list[tuple[str, str]]:
-    """Return (connection, project) of all projects and boards that items belong to."""
-    query = select(items.c.connection, items.c.project).where(items.c.deleted_at.is_(None)).distinct()
-    return [(row[0], row[1]) for row in await tx.execute(query)]
-
-
 async def unmapped_statuses(tx: Transaction) -> list[tuple[str, str, int]]:
     """Return (connection, status, items) of statuses that no category is known for."""
     status = items.c.data["status"].as_string()

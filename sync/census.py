@@ -111,7 +111,7 @@ async def judge(context: Context, source: Live, ids: list[str], *, repair: Inges
             known = (await store.versions(tx, source.name, [id_]))[id_]
         async with limit:
             located = await source.connector.locate(
-                source.client, source.connection, source.reading, id_, known.item.project
+                source.client, source.connection, source.reading, id_, known.item.project, known.item.key
             )
         state = Verdict(located.state)
         if repair is not None:

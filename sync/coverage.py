@@ -16,6 +16,7 @@ from storage.engine import Transaction
 from sync import proposals
 from sync.context import Context
 from sync.ingest import parents_of
+from sync.mapping import project_names
 from sync.refresh import created
 
 Doc = dict[str, Any]  # Any: a JSON document
@@ -31,7 +32,14 @@ async def coverage(context: Context) -> Doc:
         linked: list[tuple[tuple[str, ...], set[str]]] = []
         own: list[tuple[str, str, Link]] = []
         hits: Counter[str] = Counter()
+        projects: set[tuple[str, str]] = set()
         async for chunk in store.stream(tx):
+            projects |= {
+                (row.item.connection, name.casefold())
+                for row in chunk
+                if not row.item.deleted
+                for name in project_names(row.item)
+            }
             hits.update(await fired(tx, context, chunk))
             for row in chunk:
                 own += [(str(row.item.ref), row.item.key, link) for link, _also in row.own]
@@ -44,7 +52,7 @@ async def coverage(context: Context) -> Doc:
                     linked.append((row.item.labels, initiatives))
         orphaned = [{"id": id_, "kind": kind, "title": title} for id_, kind, title in await okrs.orphaned(tx)]
         statuses = await store.unmapped_statuses(tx)
-        keys, projects = await named_work(tx, context)
+        keys = await named_keys(tx, context)
     return {
         "unlinked": proposals.unlinked_work(unlinked),
         "dead_rules": proposals.dead_rules(workspace.rules, hits),
@@ -77,14 +85,13 @@ async def fired(tx: Transaction, context: Context, chunk: list[store.Stored]) ->
     return names
 
 
-async def named_work(tx: Transaction, context: Context) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Return the (connection, folded name) of the keys and projects named under `work` that the store has."""
+async def named_keys(tx: Transaction, context: Context) -> set[tuple[str, str]]:
+    """Return the (connection, folded key) of the keys named under `work` that the store has."""
     selectors = [one for initiative in context.workspace.initiatives.values() for one in initiative.work]
     wanted = [(one.connection, key) for one in selectors for key in one.keys]
     found = await link_store.refs_of_keys(tx, wanted)
     keys = {(connection, key.casefold()) for connection, key in found}
-    projects = {(connection, name.casefold()) for connection, name in await store.projects(tx)}
-    return keys | await former(tx, [pair for pair in wanted if pair not in found]), projects
+    return keys | await former(tx, [pair for pair in wanted if pair not in found])
 
 
 async def former(tx: Transaction, missing: list[tuple[str, str]]) -> set[tuple[str, str]]:

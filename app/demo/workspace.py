@@ -244,6 +244,7 @@ _GITHUB = {
     status: {project_field: Status}
     statuses: {"In Review": review}
     epics: {types: [Epic], with_sub_issues: true, milestones: false}
+    budget: 1
     poll: 1m
     webhook: {secret: "${env:DEMO_GITHUB_WEBHOOK_SECRET}"}
 """,

@@ -8,7 +8,7 @@ from connectors.github.discover import discover
 from connectors.github.history import history
 from connectors.github.limits import DIALECT
 from connectors.github.listing import count, ids
-from connectors.github.parse import defaults, kind_of, parse, split
+from connectors.github.parse import defaults, key_at, kind_of, parse, split
 from connectors.github.probe import probe
 from connectors.github.publish import OUTLETS
 from connectors.github.webhook import delivery_id, verify, webhook
@@ -30,6 +30,7 @@ CONNECTOR = Connector(
     webhook=webhook,
     defaults=defaults,
     outlets=OUTLETS,
+    key_at=key_at,
 )
 
 __all__ = ["CONNECTOR", "DIALECT", "access", "delivery_id", "verify"]

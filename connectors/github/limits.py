@@ -237,7 +237,7 @@ DIALECT = Dialect(
     read_limits=read_limits,
     denied=denied,
     failed=failed,
-    rates={"GET": 15.0, "POST": 33.0, "PATCH": 1.0, "PUT": 1.0, "DELETE": 1.0},
+    rates={"GET": 15.0, "POST": 33.0, "WRITE": 1.0},
     headers={
         "accept": "application/vnd.github+json",
         "x-github-api-version": API_VERSION,

@@ -129,7 +129,9 @@ async def _fetch_range(client: Client, site: Site, clause: str, asked: list[str]
     return pages
 
 
-async def locate(client: Client, connection: Connection, reading: Reading, id: str, last_in: str = "") -> Located:
+async def locate(
+    client: Client, connection: Connection, reading: Reading, id: str, last_in: str = "", key: str = ""
+) -> Located:
     """Tell why an id is not in the census: a direct read, then what is visible of the projects.
 
     404 means deleted or hidden. It is called hidden where the project that it was last seen in is gone from view;

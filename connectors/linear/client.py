@@ -136,7 +136,9 @@ async def by_id(client: Client, site: Site, field: str, ids: Sequence[str]) -> l
         return [(found, await complete(client, site, field, found)) async for found in pages]
 
 
-async def locate(client: Client, connection: Connection, reading: Reading, id: str, last_in: str = "") -> Located:
+async def locate(
+    client: Client, connection: Connection, reading: Reading, id: str, last_in: str = "", key: str = ""
+) -> Located:
     """Tell why an id is not in the census: a direct read, then which teams are still visible.
 
     What is in the trash counts as deleted; it comes back when it is restored. What is not found at all is hidden

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -376,3 +377,59 @@ async def test_plain_http_on_loopback_goes_over_a_real_socket_with_its_query_who
     jql = 'labels = "a+b & c%20" AND text ~ "Zürich; #1?" ORDER BY id'
     async with server, open_client(connection, access=access(connection), dialect=DIALECT) as client:
         assert await client.json(Call(method="GET", path="/rest/api/2/search", params={"jql": jql})) == {"jql": [jql]}
+
+
+@pytest.fixture
+async def spoken(connection, router, clock):
+    """A client of a tracker whose errors may stand in the body, and whose writes have a pace of their own."""
+
+    def failed(name, call, answer):
+        said = answer.body.decode()
+        if "busy" in said:
+            return VendorUnavailableError(f"{name}: busy.")
+        return RejectedError(f"{name}: {call.path} failed.") if "errors" in said else None
+
+    dialect = replace(DIALECT, failed=failed, rates={"POST": 100.0, http.WRITE: 1.0})
+    transport = httpx.MockTransport(router.async_handler)
+    async with open_client(
+        connection, access=access(connection), dialect=dialect, transport=transport, sleep=clock.sleep, now=clock
+    ) as opened:
+        yield opened
+
+
+ASK = Call(method="POST", path="/graphql", json={"query": "{ viewer { id } }"})
+CHANGE = Call(method="POST", path="/graphql", json={"query": "mutation { x }"}, writes=True)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_an_error_in_the_body_is_an_error(spoken, router, status):
+    router.post(f"{SITE}/graphql").respond(status, json={"data": None, "errors": [{"message": "no"}]})
+    with pytest.raises(RejectedError, match="/graphql failed"):
+        await spoken.json(ASK)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_what_the_body_calls_unavailable_is_asked_again(spoken, router, status):
+    route = router.post(f"{SITE}/graphql")
+    route.side_effect = [httpx.Response(status, json={"errors": "busy"}), httpx.Response(200, json={"data": 1})]
+    assert await spoken.json(ASK) == {"data": 1}
+
+
+async def test_writes_keep_their_own_pace_and_hold_up_no_question(spoken, router, clock):
+    router.post(f"{SITE}/graphql").respond(200, json={})
+    start = clock.now
+    for _ in range(3):
+        await spoken.json(CHANGE)
+    # Half of one a second: the budget is half of what the tracker allows.
+    assert (clock.now - start).total_seconds() == pytest.approx(3, abs=1.01)
+    after = clock.now
+    for _ in range(20):
+        await spoken.json(ASK)
+    assert clock.now == after
+
+
+async def test_a_call_that_is_not_to_be_repeated_is_not(client, router):
+    route = router.get(f"{SITE}/rest/api/2/myself").respond(502)
+    with pytest.raises(VendorUnavailableError, match="502"):
+        await client.json(replace(READ, attempts=1))
+    assert route.call_count == 1

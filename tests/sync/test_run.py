@@ -63,7 +63,7 @@ class Paper:
         there = [one for one in self.changed if one.id in ids]
         yield self.page(there, missing=tuple(set(ids) - {one.id for one in there}))
 
-    async def locate(self, _client, _connection, _reading, id_, _project):
+    async def locate(self, _client, _connection, _reading, id_, _project, _key):
         if self.broken:
             raise VendorUnavailableError(f"{self.name}: 503")
         return Located(id=id_, state=self.found[id_])

@@ -63,7 +63,8 @@ At risk. 62 % delivered, 82 % expected by today.
 
 def call(document: str, *, idempotent: bool = True, **variables: str) -> Call:
     body = {"query": document, "variables": variables}
-    return Call(method="POST", path="/graphql", json=body, idempotent=idempotent)
+    writes = "mutation" in body["query"]
+    return Call(method="POST", path="/graphql", json=body, idempotent=idempotent, writes=writes)
 
 
 def comments(*nodes: object, before: str | None = None) -> bytes:

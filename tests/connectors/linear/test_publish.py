@@ -43,7 +43,8 @@ INPUT = {
 
 
 def call(document: str, variables: dict[str, object]) -> Call:
-    return Call(method="POST", path="/graphql", json={"query": document, "variables": variables})
+    body = {"query": document, "variables": variables}
+    return Call(method="POST", path="/graphql", json=body, writes="mutation" in document)
 
 
 def answer(*cards: dict[str, object], **page: object) -> bytes:

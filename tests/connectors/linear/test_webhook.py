@@ -1,6 +1,7 @@
 """What each event of Linear becomes, which delivery it is, and whether it is genuine and was sent just now."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
