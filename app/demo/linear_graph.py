@@ -5,6 +5,7 @@ No HTTP here; `linear_reads` and `linear_writes` hold the resolvers that are mor
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from operator import attrgetter
@@ -58,6 +59,11 @@ _SAID: Mapping[str, Callable[[Any], Any]] = {
 
 def engine_of(*, newer: bool = False, without: Iterable[str] = ()) -> Engine:
     """Return the engine; `newer` adds what later schemas have, `without` takes fields away as Linear does unasked."""
+    return _engine(newer, frozenset(without))
+
+
+@functools.lru_cache(maxsize=4)
+def _engine(newer: bool, without: frozenset[str]) -> Engine:
     schema = schema_of(f"{SDL.read_text(encoding='utf-8')}\n{NEWER if newer else ''}", without=without)
     for name, say in _SAID.items():
         kind = schema.type_map[name]
