@@ -239,7 +239,7 @@ _GITHUB = {
     type: github
     url: <GITHUB_URL>
     auth: {token: "${env:DEMO_GITHUB_TOKEN}"}
-    scope: {organizations: [acme]}
+    scope: {organizations: [acme], projects: [acme/1]}
     estimate: {issue_field: Effort}
     status: {project_field: Status}
     statuses: {"In Review": review}
