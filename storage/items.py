@@ -326,10 +326,14 @@ async def add_census(tx: Transaction, connection: str, ids: Sequence[str]) -> No
 
 
 async def census_gaps(tx: Transaction, connection: str) -> tuple[list[str], list[str]]:
-    """Return (ids that the tracker lists and the store lacks, ids that the store has and the tracker does not list)."""
+    """Return (ids that the tracker lists and the store lacks, ids that the store has and the tracker does not list).
+
+    What the store holds for out of sight it lacks: listed again, it is to be read again.
+    """
     alive = select(items.c.id).where(items.c.connection == connection, items.c.deleted_at.is_(None))
     listed = select(census_ids.c.id).where(census_ids.c.connection == connection)
-    missing = await tx.scalars(listed.except_(alive).order_by("id"))
+    seen = alive.where(items.c.inaccessible_on.is_(None))
+    missing = await tx.scalars(listed.except_(seen).order_by("id"))
     extra = await tx.scalars(alive.except_(listed).order_by("id"))
     return list(missing), list(extra)
 

@@ -249,6 +249,11 @@ class Company:
 
 
 @pytest.fixture(scope="session")
+def company_class():
+    return Company
+
+
+@pytest.fixture(scope="session")
 def tracker():
     made = Tracker()
     yield made
