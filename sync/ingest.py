@@ -94,7 +94,8 @@ async def prepared(context: Context, source: Source, pages: AsyncIterator[Page])
             said: Parsed | PayloadError = read(context, source, page)
         except PayloadError as error:
             said = error
-        yield Prepared(page=page, packed=await packing, said=said)
+        # What was decoded is many times as large as the body, and has served.
+        yield Prepared(page=replace(page, payload=None), packed=await packing, said=said)
 
 
 async def receive_group(context: Context, source: Source, group: Sequence[Prepared], run: str) -> Ingested:
