@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import orjson
-from cryptography.fernet import Fernet
 
 from connectors import ratelimit
 from connectors.base import Answer
@@ -21,6 +21,9 @@ from connectors.http import Wire, source_of, vendor_words
 from connectors.tokens import TokenStore, fernet, seal, unseal
 from domain.errors import AuthError, ConfigError, VendorUnavailableError
 from domain.workspace import Connection, Secret
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 EARLY = 60.0
 """seconds before its end that an access token is no longer used"""

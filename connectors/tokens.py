@@ -1,18 +1,21 @@
 """Tokens that a vendor issued to Keyrail: how they are sealed, and the narrow door to where they are kept.
 
-No SQL, no file and no environment in here: the key and the store are handed in by the caller.
+No SQL, no file and no environment in here: the key and the store are handed in by the caller. The cipher is loaded
+where a connection needs it, for most do not: it takes 10 MB and a tenth of a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import orjson
-from cryptography.fernet import Fernet, InvalidToken
 
 from domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 MAKE_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
 
@@ -36,6 +39,8 @@ def fernet(connection: str, key: str | None) -> Fernet:
         raise ConfigError(
             f"{connection}: OAuth needs KEYRAIL_SECRET_KEY to keep the issued tokens encrypted. Make one: {MAKE_KEY}"
         )
+    from cryptography.fernet import Fernet
+
     try:
         return Fernet(key)
     except ValueError as error:
@@ -53,6 +58,8 @@ def unseal(cipher: Fernet, sealed: bytes | None) -> dict[str, object]:
     """Decrypt what `seal` made; empty where there is nothing or another key sealed it."""
     if not sealed:
         return {}
+    from cryptography.fernet import InvalidToken
+
     try:
         found = orjson.loads(cipher.decrypt(sealed))
     except (InvalidToken, orjson.JSONDecodeError):

@@ -9,11 +9,10 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import jwt
 import orjson
-from cryptography.fernet import Fernet
 
 from connectors import ratelimit
 from connectors.base import Answer
@@ -22,6 +21,9 @@ from connectors.http import Access, Wire, source_of, vendor_words
 from connectors.tokens import TokenStore, fernet, seal, unseal
 from domain.errors import AuthError, ConfigError, VendorUnavailableError
 from domain.workspace import Connection, Secret
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 _EARLY = 300.0
 """seconds before its end that an installation token is no longer used: at 55 minutes of its hour"""
@@ -174,6 +176,8 @@ class App:
         }
 
     def _signed(self) -> str:
+        import jwt  # loaded where an app signs, with the cryptography behind it
+
         at = int(self._now().timestamp())
         claims = {"iat": at - _JWT_BACK, "exp": at + _JWT_LIFE, "iss": self._id}
         try:
