@@ -17,35 +17,105 @@ NOT_A_NAME = re.compile(r"[^\w.\-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What differs between trackers in a first workspace file: texts, with the answers as placeholders."""
+
+    connection: str
+    scope: str
+    key: str
+    work: str
+    outlet: str
+    variable: str
+
+
+KINDS = {
+    "jira": Kind(
+        connection="""\
+    url: {url}
+    auth: {auth}   # export {variable}=… before you run keyrail
+    scope: {{projects: [{scope}]}}   # or {{jql: "labels = okr", children: true}}
+    # estimate: auto                        # or the name of your story point field
+    # statuses: {{"In Review": review}}       # status words that count as something else than Jira says""",
+        scope="PAY",
+        key="{first}-1",
+        work="an epic; its children come along",
+        outlet="remote_link",
+        variable="JIRA_TOKEN",
+    ),
+    "github": Kind(
+        connection="""\
+    # url: https://HOST/api/v3              # of an Enterprise Server
+    auth: {{token: {token}}}   # export {variable}=… before you run keyrail; or {{app: …}}
+    scope: {{repositories: [{scope}]}}   # or organizations: [acme], projects: [acme/12]
+    # estimate: {{issue_field: Effort}}       # or {{project_field: Points}} or {{label: "size/(\\\\d+)"}}
+    # status: {{project_field: Status}}       # or {{label: "status/(.+)"}}; else open, closed and the reason
+    # statuses: {{"In Review": review}}       # status words that count as something else than usual""",
+        scope="acme/api",
+        key="{first}#1",
+        work="an issue; its sub-issues come along",
+        outlet="comment",
+        variable="GITHUB_TOKEN",
+    ),
+    "linear": Kind(
+        connection="""\
+    auth: {{token: {token}}}   # export {variable}=… before you run keyrail; or {{oauth: …}}
+    scope: {{teams: [{scope}]}}   # the projects and initiatives that they touch come along
+    # statuses: {{"In Review": review}}       # states that count as something else than their type says""",
+        scope="ENG",
+        key="{first}-1",
+        work="an issue, or projects: [TITLE]; what is below comes along",
+        outlet="attachment",
+        variable="LINEAR_TOKEN",
+    ),
+}
+"""by type of tracker"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What `init` must know. `token_variable` names the environment variable that holds the token."""
+    """What `init` must know. `scope` holds project keys, repositories or team keys, as the tracker has them.
+
+    `url` and `email` are asked of Jira alone. `token_variable` names the environment variable that holds the token,
+    the tracker's usual one where it is empty.
+    """
 
     name: str
-    url: str
-    email: str
-    projects: Sequence[str]
+    tracker: str = "jira"
+    url: str = ""
+    email: str = ""
+    scope: Sequence[str] = ()
     timezone: str = "UTC"
-    token_variable: str = "JIRA_TOKEN"  # noqa: S105  # the name of a variable, not a token
+    token_variable: str = ""
     today: date | None = None
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that holds the token."""
+        return self.token_variable or KINDS[self.tracker].variable
 
 
 def template(answers: Answers) -> str:
-    """Return the text of a workspace file for one Jira connection; it loads without an error.
+    """Return the text of a workspace file for one connection; it loads without an error.
 
     The first timeframe is the quarter of `answers.today`, of the current day where that is not said.
     """
+    kind = KINDS[answers.tracker]
     name = NOT_A_NAME.sub("-", answers.name.strip()).strip("-._") or "workspace"
-    projects = [key.strip() for key in answers.projects if key.strip()] or ["PAY"]
+    scope = [key.strip() for key in answers.scope if key.strip()] or [kind.scope]
     quarter, start, end = quarter_of(answers.today or date.today())  # noqa: DTZ011  # only a suggestion
+    token = scalar(f"${{env:{answers.variable}}}")
+    jira = {"url": scalar(answers.url.strip()), "auth": _auth(answers.email.strip(), token)}
+    said = {"token": token, "variable": answers.variable, "scope": ", ".join(scalar(key) for key in scope)}
     return TEXT.format(
         editor=EDITOR_LINE,
         name=scalar(name),
         timezone=scalar(answers.timezone),
-        url=scalar(answers.url.strip()),
-        auth=_auth(answers),
-        projects=", ".join(scalar(key) for key in projects),
-        first=scalar(f"{projects[0]}-1"),
-        variable=answers.token_variable,
+        tracker=answers.tracker,
+        secret=f"{answers.tracker.upper()}_WEBHOOK_SECRET",
+        connection=kind.connection.format(**jira, **said),
+        first=scalar(kind.key.format(first=scope[0])),
+        work=kind.work,
+        outlet=kind.outlet,
         quarter=quarter,
         start=start,
         end=end,
@@ -60,11 +130,8 @@ def quarter_of(day: date) -> tuple[str, date, date]:
     return f"{day.year}-Q{number + 1}", start, following - timedelta(days=1)
 
 
-def _auth(answers: Answers) -> str:
-    token = scalar(f"${{env:{answers.token_variable}}}")
-    if answers.email.strip():
-        return f"{{email: {scalar(answers.email.strip())}, token: {token}}}"
-    return f"{{pat: {token}}}"
+def _auth(email: str, token: str) -> str:
+    return f"{{email: {scalar(email)}, token: {token}}}" if email else f"{{pat: {token}}}"
 
 
 TEXT = """\
@@ -76,15 +143,11 @@ workspace: {name}   # part of the key of everything that is published: keep it
 timezone: {timezone}   # where days start and end
 
 connections:
-  jira-main:
-    type: jira
-    url: {url}
-    auth: {auth}   # export {variable}=… before you run keyrail
-    scope: {{projects: [{projects}]}}   # or {{jql: "labels = okr", children: true}}
-    # estimate: auto                        # or the name of your story point field
-    # statuses: {{"In Review": review}}       # status words that count as something else than Jira says
+  {tracker}-main:
+    type: {tracker}
+{connection}
     # poll: 5m
-    # webhook: {{secret: "${{env:JIRA_WEBHOOK_SECRET}}"}}
+    # webhook: {{secret: "${{env:{secret}}}"}}
 
 timeframes:
   {quarter}: {{start: {start}, end: {end}}}
@@ -112,7 +175,7 @@ initiatives:
     # start: {start}
     # due: {end}
     work:
-      - {{connection: jira-main, keys: [{first}]}}   # an epic; its children come along
+      - {{connection: {tracker}-main, keys: [{first}]}}   # {work}
 
 # Rules link whole fleets of items; the first that matches wins.
 mapping:
@@ -127,8 +190,8 @@ policies:
 
 # Nothing is published until you say where; `keyrail publish --plan` shows what would be written.
 # publish:
-#   - id: jira-badge
-#     to: {{connection: jira-main, as: remote_link}}
+#   - id: {tracker}-badge
+#     to: {{connection: {tracker}-main, as: {outlet}}}
 #     what: initiatives
 #     on: linked_epics
 #     when: {{progress: 1pp, health: change, at_most: 24h}}

@@ -10,8 +10,6 @@ import typer
 from app.cli.common import Doc, Json, emit, run, session, worst
 from domain.errors import KeyrailError, StorageError, UsageError
 
-VARIABLE = "JIRA_TOKEN"  # the name of a variable, not a token
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -45,32 +43,50 @@ def schema(as_json: Json = False) -> None:
 def init(
     context: typer.Context,
     name: Annotated[str | None, typer.Option("--name", help="The workspace's name.")] = None,
+    tracker: Annotated[str | None, typer.Option("--tracker", help="jira, github or linear.")] = None,
     url: Annotated[str | None, typer.Option("--url", help="Your Jira, such as https://acme.atlassian.net")] = None,
-    email: Annotated[str | None, typer.Option("--email", help="The account that the token belongs to.")] = None,
-    projects: Annotated[str | None, typer.Option("--projects", help="Project keys, separated by commas.")] = None,
+    email: Annotated[str | None, typer.Option("--email", help="Jira: the account that the token belongs to.")] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            "--projects", "--repositories", "--teams", help="Project keys, repositories or teams, separated by commas."
+        ),
+    ] = None,
     timezone: Annotated[str | None, typer.Option("--timezone", help="Such as Europe/Berlin.")] = None,
-    token_variable: Annotated[str, typer.Option("--token-variable", help="Holds the token.")] = VARIABLE,
+    token_variable: Annotated[
+        str | None, typer.Option("--token-variable", help="Holds the token, such as JIRA_TOKEN.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a commented keyrail.yaml, asking only what it must."""
-    from config.template import Answers, template
+    from config.template import KINDS, Answers, template
 
     path = session(context).path
     if path.exists() and not force:
         raise UsageError(f"{path} exists already. Give --force to replace it, or name another with --workspace.")
+    # What was said about a Jira needs no question which tracker it is.
+    chosen = tracker or ("jira" if url or email else ask(f"Tracker ({', '.join(KINDS)})", "jira"))
+    if chosen not in KINDS:
+        raise UsageError(f"There is no tracker '{chosen}'. Known: {', '.join(KINDS)}.")
+    questions = {"jira": "Project keys", "github": "Repositories (owner/name)", "linear": "Team keys"}
     answers = Answers(
         name=name or ask("Name of the workspace", "acme"),
-        url=url or ask("Address of your Jira", "https://acme.atlassian.net"),
-        email=email or ask("E-mail of the account that the token belongs to", "keyrail@example.com"),
-        projects=tuple(key.strip() for key in (projects or ask("Project keys", "PAY")).split(",") if key.strip()),
+        tracker=chosen,
+        url=(url or ask("Address of your Jira", "https://acme.atlassian.net")) if chosen == "jira" else "",
+        email=(email or ask("E-mail of the account that the token belongs to", "keyrail@example.com"))
+        if chosen == "jira"
+        else "",
+        scope=(scope or ask(questions[chosen], KINDS[chosen].scope)).split(","),
         timezone=timezone or local_timezone(),
-        token_variable=token_variable,
+        token_variable=token_variable or "",
     )
     text = template(answers)
     refuse_wrong(text, path.name)
     path.write_text(text, encoding="utf-8")
-    emit({"file": str(path)}, as_json, lambda: f"Wrote {path}.\nNext: export {token_variable}=… and run: keyrail check")
+    emit(
+        {"file": str(path)}, as_json, lambda: f"Wrote {path}.\nNext: export {answers.variable}=… and run: keyrail check"
+    )
 
 
 def refuse_wrong(text: str, name: str) -> None:

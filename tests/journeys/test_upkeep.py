@@ -132,6 +132,19 @@ def test_a_new_file_is_valid_and_keeps_words_words(empty):
     assert len(empty.json("show", env={"JIRA_TOKEN": "abc"})["objectives"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("tracker", "option", "scope"),
+    [("github", "--repositories", {"repositories": ["acme/api"]}), ("linear", "--teams", {"teams": ["acme/api"]})],
+)
+def test_a_new_file_for_another_tracker_asks_what_that_one_needs(empty, tracker, option, scope):
+    empty.file.unlink()
+    said = empty.run("init", "--name", "acme", "--tracker", tracker, option, "acme/api").text
+    assert f"export {tracker.upper()}_TOKEN=" in said
+    written = YAML(typ="safe").load(empty.file.read_text())
+    assert written["connections"][f"{tracker}-main"]["scope"] == scope
+    assert "There is no tracker 'trello'" in empty.run("init", "--force", "--tracker", "trello", code=2).words
+
+
 def test_a_file_that_is_there_is_not_replaced_unasked(empty):
     before = empty.file.read_text()
     assert "--force" in empty.run("init", *ANSWERS, code=2).words
