@@ -133,15 +133,15 @@ def test_a_new_file_is_valid_and_keeps_words_words(empty):
 
 
 @pytest.mark.parametrize(
-    ("tracker", "option", "scope"),
+    ("kind", "option", "scope"),
     [("github", "--repositories", {"repositories": ["acme/api"]}), ("linear", "--teams", {"teams": ["acme/api"]})],
 )
-def test_a_new_file_for_another_tracker_asks_what_that_one_needs(empty, tracker, option, scope):
+def test_a_new_file_for_another_tracker_asks_what_that_one_needs(empty, kind, option, scope):
     empty.file.unlink()
-    said = empty.run("init", "--name", "acme", "--tracker", tracker, option, "acme/api").text
-    assert f"export {tracker.upper()}_TOKEN=" in said
+    said = empty.run("init", "--name", "acme", "--tracker", kind, option, "acme/api").text
+    assert f"export {kind.upper()}_TOKEN=" in said
     written = YAML(typ="safe").load(empty.file.read_text())
-    assert written["connections"][f"{tracker}-main"]["scope"] == scope
+    assert written["connections"][f"{kind}-main"]["scope"] == scope
     assert "There is no tracker 'trello'" in empty.run("init", "--force", "--tracker", "trello", code=2).words
 
 
