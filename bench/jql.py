@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from datetime import UTC, datetime
 
+from bench.answer import UnknownQuery
 from bench.payloads import FIRST_ID, Issues, key_of, project_of
 
 _PROJECTS = re.compile(r"project\s+in\s*\(([^)]*)\)|project\s*=\s*(\"?\w+\"?)", re.IGNORECASE)
@@ -17,10 +18,6 @@ _BOUND = re.compile(r"\b(?:id|key|issuekey)\s*(>=|<=|>|<)\s*\"?(\d+)\"?", re.IGN
 _AMONG = re.compile(r"\b(?:id|key|issuekey)\s+in\s*\(([^)]*)\)", re.IGNORECASE)
 _ORDER = re.compile(r"order\s+by\s+(\w+)[\w\s,]*$", re.IGNORECASE)
 _GLUE = re.compile(r"\band\b|[()\s]", re.IGNORECASE)
-
-
-class UnknownQuery(ValueError):
-    """The benchmark cannot answer this query; the text says what it did not understand."""
 
 
 def positions(text: str, issues: Issues) -> list[int]:

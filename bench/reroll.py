@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.bootstrap import open_context
 from bench.payloads import EPIC_EVERY, FIRST_ID
-from bench.workspace import CONNECTION
+from bench.workspace import connection_name
 from config.workspace import load
 from sync.ingest import Ingested
 from sync.refresh import rebuild, refresh
@@ -28,7 +28,7 @@ async def measure(workspace_file: Path, database: str) -> dict[str, float]:
     async with open_context(load(workspace_file, os.environ), database) as context:
         one = []
         for number in range(REPEATS):
-            item = (CONNECTION, str(FIRST_ID + EPIC_EVERY * (number + 1) + 5))
+            item = (connection_name("jira"), str(FIRST_ID + EPIC_EVERY * (number + 1) + 5))
             async with context.store.write() as tx:
                 before = time.process_time()
                 await refresh(tx, context, Ingested(moved={item}))

@@ -1,133 +1,79 @@
-"""A Jira that costs next to nothing: bytes rendered beforehand over HTTP/1.1 keep-alive, latency by timer.
+"""A tracker that costs next to nothing: bytes rendered beforehand over HTTP/1.1 keep-alive, latency by timer.
 
-It counts requests and its own CPU and tells both at `/_bench/stats`; the calls under `/_bench` are neither
-counted nor delayed. Run: `python -m bench.server --size 10000 [--latency-ms 50]`; it prints its address.
+It counts requests, their cost and its own CPU and tells all at `/_bench/stats`; the calls under `/_bench` are
+neither counted nor delayed. Run: `python -m bench.server --tracker github --size 10000 [--latency-ms 50]`; it prints
+its address.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import contextlib
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from app.demo import jira_bodies
-from app.demo.site import POINTS
-from bench.jql import UnknownQuery, positions
-from bench.payloads import FIRST_ID, Issues, render, touch
+from bench import github, jira, linear
+from bench.answer import Answer, Tracker, UnknownQuery
 
-API = "/rest/api/3"
-MAX_IDS, MAX_ISSUES = 5000, 100
+TRACKERS: dict[str, Callable[[int], Tracker]] = {
+    "jira": jira.prepared,
+    "github": github.prepared,
+    "linear": linear.prepared,
+}
 
 
 @dataclass(slots=True)
 class Server:
-    """The state of the benchmark's server; `latency` is in seconds."""
+    """The state of the benchmark's server; `latency` is in seconds, `refused` is what it could not answer."""
 
-    issues: Issues
+    tracker: Tracker
     latency: float
-    fixed: dict[str, bytes]
     requests: Counter[str] = field(default_factory=Counter)
-    found: dict[str, list[int]] = field(default_factory=dict)
+    costs: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    refused: list[str] = field(default_factory=list)
     cpu_before: float = 0.0
     wall_before: float = 0.0
 
     def reset(self) -> None:
         """Start counting anew."""
         self.requests.clear()
+        self.costs.clear()
+        self.refused.clear()
         self.cpu_before, self.wall_before = time.process_time(), time.perf_counter()
 
     def stats(self) -> dict[str, Any]:
-        """Return requests by path, and CPU and wall seconds since the last reset."""
+        """Return requests and their cost by name, and CPU and wall seconds since the last reset."""
         return {
             "requests": sum(self.requests.values()),
-            "by_path": dict(self.requests),
+            "by_name": dict(self.requests),
+            "cost": sum(self.costs.values()),
+            "costs": dict(self.costs),
+            "refused": self.refused,
             "cpu": time.process_time() - self.cpu_before,
             "wall": time.perf_counter() - self.wall_before,
         }
 
-    def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
-        """Return status and body of an answer."""
-        path = target.partition("?")[0]
-        if fixed := self.fixed.get(path):
-            return 200, fixed
-        match path:
-            case "/rest/api/3/issue/bulkfetch":
-                asked = orjson.loads(body)
-                return self.bulk(asked["issueIdsOrKeys"], self.shapes(asked))
-            case "/rest/api/3/search/jql":
-                asked = orjson.loads(body) if method == "POST" else _query(target)
-                return self.search(asked)
-            case "/rest/api/3/search/approximate-count":
-                return 200, b'{"count":%d}' % len(self.matching(orjson.loads(body)["jql"]))
-            case "/rest/api/3/changelog/bulkfetch":
-                return 200, self.changelogs(orjson.loads(body)["issueIdsOrKeys"])
-            case _:
-                tail = path.removeprefix(f"{API}/issue/")
-                place = int(tail) - FIRST_ID if tail.isdigit() else -1
-                if 0 <= place < self.issues.size:
-                    return 200, self.issues.bodies[place]
-        return 404, orjson.dumps({"errorMessages": [f"The benchmark's server has no {method} {path}."], "errors": {}})
-
-    def shapes(self, asked: dict[str, Any]) -> list[bytes]:
-        """Return the issues as a request wants them: whole, with the fields that Keyrail asks for, or ids and keys."""
-        fields = set(asked.get("fields") or ["id"])
-        if fields <= {"id", "key"}:
-            return self.issues.ids
-        return self.issues.bodies if "*all" in fields else self.issues.asked
-
-    def bulk(self, ids: list[str], source: list[bytes]) -> tuple[int, bytes]:
-        """Return up to 100 issues."""
-        if len(ids) > MAX_ISSUES:
-            return 400, b'{"errorMessages":["The number of issues requested must not exceed 100."],"errors":{}}'
-        places = sorted(int(id) - FIRST_ID for id in ids)
-        bodies = [source[p] for p in places if 0 <= p < self.issues.size]
-        return 200, b'{"issues":[' + b",".join(bodies) + b'],"issueErrors":[]}'
-
-    def search(self, asked: dict[str, Any]) -> tuple[int, bytes]:
-        """Return a page: 5,000 where only ids and keys are asked for, else 100 whole issues."""
-        source = self.shapes(asked)
-        size = min(int(asked.get("maxResults") or 50), MAX_IDS if source is self.issues.ids else MAX_ISSUES)
-        token = asked.get("nextPageToken")
-        start = int(base64.b64decode(token)) if token else 0
-        places = self.matching(asked["jql"])
-        page = places[start : start + size]
-        last = start + size >= len(places)
-        more = b"" if last else b',"nextPageToken":"%s"' % base64.b64encode(b"%d" % (start + size))
-        rows = b",".join([source[p] for p in page])
-        return 200, b'{"isLast":%s%s,"issues":[' % (b"true" if last else b"false", more) + rows + b"]}"
-
-    def changelogs(self, ids: list[str]) -> bytes:
-        """Return one status change for each touched issue, nothing for the others."""
-        logs = []
-        for id in ids:
-            at = self.issues.touched.get(int(id) - FIRST_ID)
-            if at is not None:
-                item = {
-                    "field": "status", "fieldId": "status", "fieldtype": "jira",
-                    "from": "10000", "fromString": "To Do", "to": "10002", "toString": "Done",
-                }  # fmt: skip
-                moment = datetime.fromtimestamp(at / 1000, UTC)
-                created = f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}+0000"
-                entry = {"id": str(900_000 + int(id)), "created": created, "items": [item]}
-                logs.append({"issueId": id, "changeHistories": [entry]})
-        return orjson.dumps({"issueChangeLogs": logs, "nextPageToken": None})
-
-    def matching(self, jql: str) -> list[int]:
-        """Return the positions that a query finds; each text is worked out once until something is touched."""
-        if jql not in self.found:
-            self.found[jql] = positions(jql, self.issues)
-        return self.found[jql]
+    def asked(self, method: str, target: str, body: bytes) -> Answer:
+        """Answer a call and count it."""
+        try:
+            answer = self.tracker.answer(method, target, body)
+        except UnknownQuery as error:
+            self.refused.append(str(error))
+            told = {"errorMessages": [str(error)], "errors": [{"message": str(error)}]}
+            answer = Answer(name="refused", status=400, body=orjson.dumps(told))
+        self.requests[answer.name] += 1
+        if answer.cost:
+            self.costs[answer.name] += answer.cost
+        return answer
 
     def control(self, target: str) -> bytes:
         """Run a call of the benchmark's own: stats, reset, latency?ms=, touch?count=."""
@@ -139,15 +85,9 @@ class Server:
             case "/_bench/latency":
                 self.latency = float(values["ms"]) / 1000
             case "/_bench/touch":
-                touch(self.issues, int(values["count"]), datetime.now(UTC))
-                self.found.clear()
+                # a sweep may end at the whole second that it began in, by the server's clock
+                self.tracker.touch(int(values["count"]), datetime.now(UTC) - timedelta(seconds=10))
         return orjson.dumps(self.stats())
-
-
-def _query(target: str) -> dict[str, Any]:
-    values = parse_qs(urlsplit(target).query)
-    asked: dict[str, Any] = {name: value[0] for name, value in values.items()}
-    return asked | {"fields": [part for value in values.get("fields", ()) for part in value.split(",")]}
 
 
 class Protocol(asyncio.Protocol):
@@ -186,58 +126,25 @@ class Protocol(asyncio.Protocol):
         """Write an answer once the latency is over."""
         server = self.server
         if target.startswith("/_bench/"):
-            self.write(200, server.control(target))
+            self.write(Answer(name="", body=server.control(target)))
             return
-        server.requests[target.partition("?")[0]] += 1
-        try:
-            status, answer = server.answer(method, target, body)
-        except UnknownQuery as error:
-            status, answer = 400, orjson.dumps({"errorMessages": [str(error)], "errors": {}})
-        asyncio.get_running_loop().call_later(server.latency, self.write, status, answer)
+        asyncio.get_running_loop().call_later(server.latency, self.write, server.asked(method, target, body))
 
-    def write(self, status: int, body: bytes) -> None:
+    def write(self, answer: Answer) -> None:
         """Write head and body without copying the body."""
         if self.transport is None:
             return
+        more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
         head = (
-            f"HTTP/1.1 {status} X\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: {len(body)}\r\n"
-            f"Date: {formatdate(usegmt=True)}\r\nX-Seraph-LoginReason: OK\r\n\r\n"
+            f"HTTP/1.1 {answer.status} X\r\nContent-Type: application/json;charset=UTF-8\r\n"
+            f"Content-Length: {len(answer.body)}\r\nDate: {formatdate(usegmt=True)}\r\n{more}\r\n"
         )
-        self.transport.writelines([head.encode(), body])
+        self.transport.writelines([head.encode(), answer.body])
 
 
-def fixed_answers(issues: Issues) -> dict[str, bytes]:
-    """Render what discovery asks for."""
-    site = issues.site
-    projects = [jira_bodies.project(site, p, in_list=True) for p in site.projects.values()]
-    page = {"self": site.url, "maxResults": 100, "startAt": 0, "total": len(projects), "isLast": True}
-    names = ("BROWSE_PROJECTS", "EDIT_ISSUES", "LINK_ISSUES", "ADD_COMMENTS", "ADMINISTER")
-    board = {"id": 1, "self": site.url, "name": "Board", "type": "scrum"}
-    estimation = {"type": "field", "field": {"fieldId": POINTS, "displayName": "Story point estimate"}}
-    answers: dict[str, Any] = {
-        f"{API}/myself": jira_bodies.account(site, site.me),
-        f"{API}/serverInfo": {
-            "baseUrl": site.url, "deploymentType": "Cloud", "version": "1001.0.0-SNAPSHOT",
-            "serverTime": jira_bodies.stamp(datetime.now(UTC), site.zone), "serverTitle": "Jira",
-        },
-        f"{API}/field": jira_bodies.field_list(site),
-        f"{API}/issuetype": [jira_bodies.issue_type(site, kind) for kind in site.types.values()],
-        f"{API}/status": [jira_bodies.status(site, state) for state in site.statuses.values()],
-        f"{API}/project/search": page | {"values": projects},
-        f"{API}/mypermissions": {
-            "permissions": {n: {"key": n, "name": n, "type": "PROJECT", "havePermission": True} for n in names}
-        },
-        "/_edge/tenant_info": {"cloudId": site.cloud_id},
-        "/rest/agile/1.0/board": page | {"values": [board]},
-        "/rest/agile/1.0/board/1/configuration": {"id": 1, "name": "Board", "estimation": estimation},
-    }  # fmt: skip
-    return {path: orjson.dumps(body) for path, body in answers.items()}
-
-
-def prepared(size: int, latency: float) -> Server:
+def prepared(tracker: str, size: int, latency: float) -> Server:
     """Render everything and return a server that is ready to be asked."""
-    issues = render(size)
-    server = Server(issues=issues, latency=latency, fixed=fixed_answers(issues))
+    server = Server(tracker=TRACKERS[tracker](size), latency=latency)
     server.reset()
     return server
 
@@ -253,11 +160,12 @@ async def listen(server: Server, port: int, ready: Callable[[int], None]) -> Non
 def main() -> None:
     """Serve until the process is ended."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tracker", choices=sorted(TRACKERS), default="jira")
     parser.add_argument("--size", type=int, default=10_000)
     parser.add_argument("--latency-ms", type=float, default=50)
     parser.add_argument("--port", type=int, default=0)
     chosen = parser.parse_args()
-    server = prepared(chosen.size, chosen.latency_ms / 1000)
+    server = prepared(chosen.tracker, chosen.size, chosen.latency_ms / 1000)
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         asyncio.run(listen(server, chosen.port, lambda port: print(f"http://127.0.0.1:{port}", flush=True)))
 

@@ -1,7 +1,7 @@
 """Runs Keyrail as people run it against answers that cost nothing, beside a plain script, and judges the ratios.
 
-`make bench`, or `python -m bench.suite [--size N]`. Ends with 1 where a bound is missed, or where the server took
-so much CPU that the run says nothing.
+`make bench`, or `python -m bench.suite [--tracker T] [--size N]`. Ends with 1 where a bound is missed, or where the
+server took so much CPU that the run says nothing.
 """
 
 from __future__ import annotations
@@ -12,217 +12,216 @@ import json
 import math
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from bench.workspace import CONNECTION, TOKEN_VARIABLE, workspace_text
+from bench import github_issues, linear_issues, payloads
+from bench.budgets import Pull, lines
+from bench.github import ASKED
+from bench.runs import Bench, Run, served
+from bench.workspace import TOKEN, TOKEN_VARIABLE, connection_name
+from config.workspace import load
+from connectors.github.selection import points_of
 
-ROOT = Path(__file__).resolve().parent.parent
-KEYRAIL = Path(sys.executable).parent / "keyrail"
-SMALL, LARGE = 10_000, 100_000
+SMALL, MIDDLE, LARGE = 10_000, 30_000, 100_000
 MAX_SERVER_SHARE = 0.30
-PER_REQUEST = 100
-"""most issues that one answer of Jira holds"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What one process took: seconds of wall and CPU, peak memory in MB, and what it asked of the server."""
+class Rules:
+    """What is asked of one tracker.
 
-    wall: float
-    cpu: float
-    memory: float
-    requests: int
-    server_share: float
-    output: str
+    `size` issues are pulled for speed and `memory` for memory. `speed` are (latency in ms, times as fast as the plain
+    script), measured `repeats` times; `requests` are a factor on the least possible, and what comes on top.
+    """
 
+    size: int
+    memory: int
+    page: int
+    speed: tuple[tuple[int, float], ...]
+    repeats: int
+    requests: tuple[float, int]
+    place: Callable[[int], object]
+    history: int
+    """issues whose past one request reads"""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of the result. `at_least` says on which side of the bound the value must lie."""
-
-    title: str
-    value: float
-    bound: float
-    at_least: bool = False
-    detail: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the bound holds."""
-        return self.value >= self.bound if self.at_least else self.value <= self.bound
+    def pages(self, size: int) -> int:
+        """Return the least possible pages: of each list that the issues are in."""
+        return sum(math.ceil(count / self.page) for count in Counter(map(self.place, range(size))).values())
 
 
-@dataclass(slots=True)
-class Bench:
-    """A server with its rendered answers, and a folder for databases and the workspace file."""
-
-    url: str
-    folder: Path
-    rows: list[Row] = field(default_factory=list)
-    shares: list[float] = field(default_factory=list)
-
-    def control(self, call: str) -> dict[str, Any]:
-        """Make a call of the server's own and return its counters."""
-        with urllib.request.urlopen(f"{self.url}/_bench/{call}") as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
-
-    def run(self, command: Sequence[object], database: str) -> Run:
-        """Run a process to its end; ends the whole benchmark where it fails."""
-        environment = {
-            **os.environ,
-            "KEYRAIL_DATABASE_URL": self.database(database),
-            TOKEN_VARIABLE: "bench-token",
-            "PYTHONPATH": str(ROOT),
-        }
-        self.control("reset")
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-            before = time.perf_counter()
-            process = subprocess.Popen([str(c) for c in command], stdout=out, stderr=errors, env=environment, cwd=ROOT)
-            _, status, usage = os.wait4(process.pid, 0)
-            wall = time.perf_counter() - before
-            process.returncode = os.waitstatus_to_exitcode(status)
-            out.seek(0)
-            errors.seek(0)
-            if process.returncode:
-                said = errors.read().decode()[-4000:]
-                sys.exit(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{said}")
-            output = out.read().decode()
-        stats = self.control("stats")
-        share = stats["cpu"] / wall
-        if stats["requests"] >= PER_REQUEST:
-            self.shares.append(share)
-        return Run(
-            wall=wall,
-            cpu=usage.ru_utime + usage.ru_stime,
-            memory=usage.ru_maxrss / 1024,
-            requests=stats["requests"],
-            server_share=share,
-            output=output,
-        )
-
-    def keyrail(self, database: str, *arguments: str) -> Run:
-        """Run a command of Keyrail on a database of this benchmark."""
-        return self.run([KEYRAIL, "--workspace", self.folder / "keyrail.yaml", *arguments], database)
-
-    def plain(self, name: str) -> Run:
-        """Run the plain script into a new database."""
-        command = [sys.executable, "-m", "bench.plain", "--url", self.url, "--database", self.database(name)]
-        return self.run(command, name)
-
-    def database(self, name: str) -> str:
-        """Return the URL of a database in the benchmark's folder."""
-        return f"sqlite:///{self.folder / name}.db"
-
-    def judge(self, title: str, value: float, bound: float, *, at_least: bool = False, detail: str = "") -> None:
-        """Note a result and print it."""
-        row = Row(title=title, value=value, bound=bound, at_least=at_least, detail=detail)
-        self.rows.append(row)
-        verdict, sign = "ok  " if row.passed else "MISS", ">=" if at_least else "<="
-        print(f"{verdict}  {title:<58} {value:>9.3g}  {sign} {bound:<7.4g} {detail}", flush=True)
+RULES: Mapping[str, Rules] = {
+    "jira": Rules(
+        size=LARGE, memory=LARGE, page=100, speed=((150, 5.0), (50, 2.5)), repeats=1, requests=(1.1, 30),
+        place=lambda at: None, history=1000,
+    ),
+    "github": Rules(
+        size=MIDDLE, memory=LARGE, page=100, speed=((150, 4.0),), repeats=3, requests=(1.15, 40),
+        place=github_issues.repository_of, history=50,
+    ),
+    "linear": Rules(
+        size=MIDDLE, memory=LARGE, page=250, speed=((150, 3.0),), repeats=3, requests=(1.15, 40),
+        place=linear_issues.team_of, history=50,
+    ),
+}  # fmt: skip
+POINTS = (1.15, 60)
+"""on GitHub: a factor on the points of the least possible pages, and what comes on top"""
 
 
-@contextlib.contextmanager
-def served(size: int, folder: Path) -> Iterator[Bench]:
-    """Start the server for `size` issues and wait until everything is rendered."""
-    command = [sys.executable, "-m", "bench.server", "--size", str(size)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            folder.mkdir()
-            (folder / "keyrail.yaml").write_text(workspace_text(url))
-            yield Bench(url=url, folder=folder)
-        finally:
-            process.terminate()
-
-
-def backfills(bench: Bench, size: int) -> None:
-    """Judge speed, CPU and requests of a backfill against the plain script, at both latencies."""
-    least = math.ceil(size / PER_REQUEST)
-    for latency, bound in ((150, 5.0), (50, 2.5)):
+def backfills(bench: Bench, rules: Rules) -> Run:
+    """Judge speed, CPU and requests of a backfill against the plain script; return the last one."""
+    least, size = rules.pages(bench.size), bench.size
+    ours: Run | None = None
+    for latency, bound in rules.speed:
         bench.control(f"latency?ms={latency}")
-        plain, ours = bench.plain(f"plain{latency}"), bench.keyrail(f"keyrail{latency}", "backfill", "--no-history")
-        detail = f"{plain.wall:.1f} s : {ours.wall:.1f} s, server {ours.server_share:.0%} of a core"
+        pairs = []
+        for number in range(rules.repeats):
+            plain = bench.plain(f"plain{latency}-{number}")
+            ours = bench.keyrail(f"keyrail{latency}-{number}", "backfill", "--no-history")
+            bench.shares += [plain.server_share, ours.server_share]
+            pairs.append((plain, ours))
+        pairs.sort(key=lambda pair: pair[0].wall / pair[1].wall)
+        plain, ours = pairs[len(pairs) // 2]
+        every = " ".join(f"{one.wall / other.wall:.2f}" for one, other in pairs) if len(pairs) > 1 else ""
+        detail = f"{plain.wall:.1f} s : {ours.wall:.1f} s, server {ours.server_share:.0%} of a core {every}".rstrip()
         title = f"backfill of {size}, {latency} ms a request: times as fast"
         bench.judge(title, plain.wall / ours.wall, bound, at_least=True, detail=detail)
-        detail = f"least possible {least}"
-        bench.judge(f"  requests at {latency} ms", ours.requests, 1.1 * least + 30, detail=detail)
-        detail = f"{ours.cpu:.1f} s : {plain.cpu:.1f} s, {ours.cpu / size * 1e6:.0f} µs an issue"
-        bench.judge(f"  CPU at {latency} ms, times the plain script's", ours.cpu / plain.cpu, 4.0, detail=detail)
+        factor, more = rules.requests
+        asked = sorted(ours.by_name.items(), key=lambda entry: -entry[1])[:4]
+        detail = f"least possible {least}; {', '.join(f'{count} {name}' for name, count in asked)}"
+        bench.judge(f"  requests at {latency} ms", ours.requests, factor * least + more, detail=detail)
+        plain_cpu, our_cpu = (statistics.median(pair[side].cpu for pair in pairs) for side in (0, 1))
+        detail = f"{our_cpu:.1f} s : {plain_cpu:.1f} s, {our_cpu / size * 1e6:.0f} µs an issue"
+        bench.judge(f"  CPU at {latency} ms, times the plain script's", our_cpu / plain_cpu, 4.0, detail=detail)
+    assert ours is not None
+    return ours
 
 
-def memory(bench: Bench, small: Bench, size: int) -> None:
+def charges(bench: Bench, rules: Rules, run: Run) -> None:
+    """Judge the points that GitHub charges for a backfill; print how far the vendor's budgets reach."""
+    if bench.tracker == "github":
+        least = rules.pages(bench.size) * points_of(ASKED)
+        factor, more = POINTS
+        bench.judge("  points of the backfill", run.cost, factor * least + more, detail=f"least possible {least}")
+    workspace = load(bench.folder / "keyrail.yaml", {**os.environ, TOKEN_VARIABLE: TOKEN})
+    share = workspace.connections[connection_name(bench.tracker)].budget
+    for line in lines(bench.tracker, Pull(items=bench.size, requests=run.requests, cost=run.cost), share):
+        print(f"      {line}", flush=True)
+
+
+def memory(bench: Bench, large: Bench, small: Bench) -> None:
     """Judge the peak memory of a backfill: flat in the number of issues, and small."""
-    for one in (bench, small):
+    peaks = []
+    for one in (large, small):
         one.control("latency?ms=5")
-    many = bench.keyrail("memory", "backfill", "--no-history").memory
-    few = small.keyrail("memory", "backfill", "--no-history").memory
-    bench.judge(f"peak memory, {size} issues to {SMALL}", many / few, 1.2, detail=f"{many:.0f} MB : {few:.0f} MB")
-    bench.judge(f"peak memory of {size} issues, MB", many, 200)
+        run = one.keyrail("memory", "backfill", "--no-history")
+        bench.shares.append(run.server_share)
+        peaks.append(run.memory)
+    many, few = peaks
+    detail = f"{many:.0f} MB : {few:.0f} MB"
+    bench.judge(f"peak memory, {large.size} issues to {small.size}", many / few, 1.2, detail=detail)
+    bench.judge(f"peak memory of {large.size} issues, MB", many, 200)
 
 
-def increments(bench: Bench, size: int) -> None:
+def idle_bound(bench: Bench) -> int:
+    """Return how many requests a sync may take where nothing changed."""
+    if bench.tracker == "github":
+        return 2 + math.ceil(len(github_issues.REPOSITORIES) / 20)
+    if bench.tracker == "linear":
+        projects = linear_issues.projects_among(bench.size)
+        return 4 + math.ceil(projects / 50) + math.ceil(payloads.INITIATIVES / 50)
+    return 4
+
+
+def changed_bound(bench: Bench, rules: Rules, count: int) -> tuple[int, str]:
+    """Return how many requests a sync may take where `count` issues changed, and what those are for."""
+    pages, past = math.ceil(count / rules.page), math.ceil(count / rules.history)
+    if bench.tracker == "github":
+        places = len(github_issues.REPOSITORIES)
+        parents = math.ceil(count / rules.page)
+        items = math.ceil(sum(map(github_issues.in_project, range(bench.size))) / 100)
+        told = f"{places} lists, {pages} pages, {parents} of parents, {items} of a project, {past} of history"
+        return idle_bound(bench) + places + pages + parents + items + past + 3, told
+    if bench.tracker == "linear":
+        return idle_bound(bench) + pages + past + 3, f"{pages} pages of changes, {past} of history"
+    return pages + 6, f"{pages} pages of changes"
+
+
+def increments(bench: Bench, rules: Rules, database: str) -> None:
     """Judge how many requests an incremental pull takes, with nothing and with 1 % changed."""
     bench.control("latency?ms=5")
     # The first sync may still bring the history that the backfill left out; the second has nothing to do.
-    first, idle = (bench.keyrail("keyrail50", "sync").requests for _ in range(2))
-    bench.judge("idle sync, requests", idle, 4, detail=f"the sync before it: {first}")
-    count = size // 100
+    first, idle = (bench.keyrail(database, "sync").requests for _ in range(2))
+    bench.judge("idle sync, requests", idle, idle_bound(bench), detail=f"the sync before it: {first}")
+    count = bench.size // 100
     bench.control(f"touch?count={count}")
-    run = bench.keyrail("keyrail50", "sync")
-    pages = math.ceil(count / PER_REQUEST)
-    bench.judge("sync after 1 % changed, requests", run.requests, pages + 6, detail=f"{pages} pages of changes")
+    run = bench.keyrail(database, "sync")
+    bound, detail = changed_bound(bench, rules, count)
+    bench.judge("sync after 1 % changed, requests", run.requests, bound, detail=detail)
 
 
-def answers(bench: Bench, size: int) -> None:
+def answers(bench: Bench, database: str) -> None:
     """Judge how fast the numbers are read and brought up to date, over all issues."""
-    shown = statistics.median(bench.keyrail("keyrail50", "show").wall for _ in range(6))
-    version = statistics.median(bench.keyrail("keyrail50", "version").wall for _ in range(6))
+    shown = statistics.median(bench.keyrail(database, "show").wall for _ in range(6))
+    version = statistics.median(bench.keyrail(database, "version").wall for _ in range(6))
     detail = f"{shown * 1000:.0f} ms : {version * 1000:.0f} ms"
-    bench.judge(f"warm show over {size} issues, times `keyrail version`", shown / version, 3.0, detail=detail)
+    bench.judge(f"warm show over {bench.size} issues, times `keyrail version`", shown / version, 3.0, detail=detail)
     command = [
         sys.executable, "-m", "bench.reroll",
-        "--workspace", bench.folder / "keyrail.yaml", "--database", bench.database("keyrail50"),
+        "--workspace", bench.folder / "keyrail.yaml", "--database", bench.database(database),
     ]  # fmt: skip
-    found = json.loads(bench.run(command, "keyrail50").output)
+    found = json.loads(bench.run(command, database).output)
     detail = f"{found['one'] * 1000:.1f} ms : {found['rebuild'] * 1000:.0f} ms"
     bench.judge(
         "re-rolling one changed issue, share of a rebuild", found["one"] / found["rebuild"], 0.01, detail=detail
     )
-    whole = bench.keyrail("keyrail50", "rebuild")
-    print(f"      keyrail rebuild of {CONNECTION}: {whole.wall:.1f} s, {whole.memory:.0f} MB", flush=True)
+    whole = bench.keyrail(database, "rebuild")
+    name = connection_name(bench.tracker)
+    print(f"      keyrail rebuild of {name}: {whole.wall:.1f} s, {whole.memory:.0f} MB", flush=True)
+
+
+def judged(tracker: str, size: int | None, folder: Path) -> Bench:
+    """Run everything about one tracker."""
+    rules = RULES[tracker]
+    size = size or rules.size
+    print(f"\n{tracker}", flush=True)
+    with served(tracker, size, folder / f"{tracker}-{size}") as bench:
+        charges(bench, rules, backfills(bench, rules))
+        with contextlib.ExitStack() as stack:
+            large, small = (
+                bench if count == size else stack.enter_context(served(tracker, count, folder / f"{tracker}-{count}"))
+                for count in (max(size, rules.memory), SMALL)
+            )
+            memory(bench, large, small)
+        last = f"keyrail{rules.speed[-1][0]}-{rules.repeats - 1}"
+        increments(bench, rules, last)
+        if tracker == "jira":
+            answers(bench, last)
+    return bench
 
 
 def main() -> int:
     """Run everything and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=LARGE, help="issues of the large run (default %(default)s)")
-    size: int = parser.parse_args().size
-    with tempfile.TemporaryDirectory(prefix="keyrail-bench-") as name, served(size, Path(name) / "large") as bench:
-        backfills(bench, size)
-        with served(SMALL, Path(name) / "small") as small:
-            memory(bench, small, size)
-        increments(bench, size)
-        answers(bench, size)
-    worst = max(bench.shares)
+    parser.add_argument("--tracker", choices=list(RULES), help="one tracker instead of all")
+    sizes = ", ".join(f"{rules.size} of {tracker}" for tracker, rules in RULES.items())
+    parser.add_argument("--size", type=int, help=f"issues that are pulled for speed (default: {sizes})")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="keyrail-bench-") as name:
+        trackers = [chosen.tracker] if chosen.tracker else list(RULES)
+        benches = [judged(tracker, chosen.size, Path(name)) for tracker in trackers]
+    rows = [row for bench in benches for row in bench.rows]
+    worst = max(share for bench in benches for share in bench.shares)
     void = worst >= MAX_SERVER_SHARE
-    missed = [row.title.strip() for row in bench.rows if not row.passed]
+    missed = [f"{bench.tracker}: {row.title.strip()}" for bench in benches for row in bench.rows if not row.passed]
     print(
         f"\nserver's CPU at worst {worst:.0%} of one core" + (": VOID, the server was the bottleneck" if void else "")
     )
-    print(
-        f"{len(bench.rows) - len(missed)} of {len(bench.rows)} bounds hold" + (f"; missed: {missed}" if missed else "")
-    )
+    print(f"{len(rows) - len(missed)} of {len(rows)} bounds hold" + (f"; missed: {missed}" if missed else ""))
     return 1 if missed or void else 0
 
 

@@ -1,11 +1,14 @@
-"""The benchmark's own parts: its server answers as Jira does, and its workspace file is sound."""
+"""The benchmark's own parts: its Jira answers as Jira does, its server counts, and its workspace files are sound."""
 
 import json
 from datetime import UTC, datetime
 
 import pytest
 
-from bench import jql, payloads, server
+from bench import jira, jql, payloads, server
+from bench.answer import Answer
+from bench.budgets import Pull, lines
+from bench.suite import RULES
 from bench.workspace import INITIATIVES, KEY_RESULTS, workspace_text
 from config.workspace import check
 
@@ -16,14 +19,18 @@ SIZE = 450
 
 @pytest.fixture
 def bench():
-    issues = payloads.render(SIZE, NOW)
-    return server.Server(issues=issues, latency=0, fixed=server.fixed_answers(issues))
+    return jira.prepared(SIZE, NOW)
+
+
+@pytest.fixture
+def served(bench):
+    return server.Server(tracker=bench, latency=0)
 
 
 def ask(bench, path, **body):
-    status, answer = bench.answer("POST", f"{API}{path}", json.dumps(body).encode())
-    assert status == 200, answer
-    return json.loads(answer)
+    answer = bench.answer("POST", f"{API}{path}", json.dumps(body).encode())
+    assert answer.status == 200, answer
+    return json.loads(answer.body)
 
 
 def test_issues_are_like_jiras_and_about_4_kilobytes():
@@ -56,13 +63,18 @@ def test_ids_come_in_pages_of_5000_and_issues_of_100(bench):
     assert ask(bench, "/search/approximate-count", jql="project = OPS") == {"count": 120}
 
 
+def test_jira_charges_a_point_a_call_and_one_an_object(bench):
+    bulk = json.dumps({"issueIdsOrKeys": ["100007", "100003"], "fields": ["summary"]}).encode()
+    assert bench.answer("POST", f"{API}/issue/bulkfetch", bulk).cost == 3
+    assert bench.answer("GET", f"{API}/myself", b"").cost == 1
+
+
 def test_what_changed_is_found_by_time_and_has_a_history(bench):
     since = int(NOW.timestamp() * 1000)
     query = f"project in (BEN, OPS, WEB, APP) AND updated >= {since} ORDER BY updated ASC, id ASC"
     assert ask(bench, "/search/jql", jql=query, fields=["id"])["issues"] == []
     before = json.loads(bench.issues.bodies[97])["fields"]["status"]["name"]
-    payloads.touch(bench.issues, 5, NOW)
-    bench.found.clear()
+    bench.touch(5, NOW)
     found = [issue["id"] for issue in ask(bench, "/search/jql", jql=query, fields=["id"])["issues"]]
     assert found == ["100008", "100098", "100188", "100278", "100368"]
     assert json.loads(bench.issues.bodies[97])["fields"]["status"]["name"] != before
@@ -75,20 +87,46 @@ def test_a_query_that_it_does_not_know_is_never_answered(bench):
         jql.positions("project = BEN AND status = Done", bench.issues)
 
 
-def test_counts_what_it_is_asked(bench):
-    protocol = server.Protocol(bench)
-    written = []
-    protocol.write = lambda status, body: written.append((status, json.loads(body)))
+def test_what_it_cannot_answer_is_refused_and_told(served):
+    body = json.dumps({"jql": "status = Done", "fields": ["id"]}).encode()
+    answer = served.asked("POST", f"{API}/search/jql", body)
+    assert (answer.status, answer.name) == (400, "refused")
+    assert served.stats()["refused"] == ["The benchmark's server does not know 'status=Done' in: status = Done"]
+
+
+def test_counts_what_it_is_asked(served):
+    protocol = server.Protocol(served)
+    written: list[Answer] = []
+    protocol.write = written.append
     protocol.data_received(b"GET /_bench/stats HTTP/1.1\r\nHost: x\r\n\r\n")
-    bench.requests.update(["/a", "/a"])
+    served.asked("GET", f"{API}/myself", b"")
+    served.asked("POST", f"{API}/issue/bulkfetch", b'{"issueIdsOrKeys":["100001"]}')
     protocol.data_received(b"GET /_bench/stats HTTP/1.1\r\nHost: x\r\n\r\nGET /_bench/reset HTTP/1.1\r\n\r\n")
-    assert [(status, stats["requests"]) for status, stats in written] == [(200, 0), (200, 2), (200, 0)]
+    stats = [json.loads(answer.body) for answer in written]
+    assert [(one["requests"], one["cost"]) for one in stats] == [(0, 0), (2, 3), (0, 0)]
+    assert stats[1]["by_name"] == {f"{API}/myself": 1, f"{API}/issue/bulkfetch": 1}
 
 
-def test_the_workspace_is_sound(tmp_path):
+@pytest.mark.parametrize("tracker", sorted(server.TRACKERS))
+def test_the_workspace_is_sound(tmp_path, tracker):
     file = tmp_path / "keyrail.yaml"
-    file.write_text(workspace_text("http://127.0.0.1:9"))
-    workspace, problems = check(file, {"BENCH_JIRA_TOKEN": "t"})
+    file.write_text(workspace_text("http://127.0.0.1:9", tracker))
+    workspace, problems = check(file, {"BENCH_TOKEN": "t"})
     assert [problem for problem in problems if problem.severity == "error"] == []
     assert (len(workspace.initiatives), len(workspace.key_results)) == (INITIATIVES, KEY_RESULTS) == (20, 10)
-    assert len(workspace.rules) == 4
+    assert (len(workspace.rules), workspace.connections[f"{tracker}-bench"].type) == (4, tracker)
+
+
+def test_the_least_pages_are_those_of_every_list_that_issues_are_in():
+    assert {name: rules.pages(10_100) for name, rules in RULES.items()} == {"jira": 101, "github": 104, "linear": 44}
+
+
+def test_the_budget_that_ends_first_is_named():
+    told = list(lines("linear", Pull(items=10_000, requests=60, cost=400_000.0), 0.5))
+    assert told == [
+        "what customers meet first, at a budget of 0.5 (a pull of 10,000 without history):",
+        "  API key: 2,500 requests/h -> 208,333, 3,000,000 complexity/h -> 37,500 items an hour, "
+        "first met: complexity; a pull takes 400,000",
+        "  OAuth: 5,000 requests/h -> 416,667, 2,000,000 complexity/h -> 25,000 items an hour, "
+        "first met: complexity; a pull takes 400,000",
+    ]
