@@ -39,7 +39,9 @@ async def discover(client: Client, connection: Connection, before: Reading | Non
         initiatives_visible(client),
     )
     roster: dict[str, Mapping[str, Json]] = {str(team["id"]): _team(team) for team in teams if team.get("id")}
-    lost = _lost_teams(connection, roster, before)
+    seen = _seen_before(before)
+    lost = _lost_teams(connection, roster, seen)
+    hidden = {id: team for id, team in seen.items() if id not in roster and _is_called(id, team, lost)}
     facts: dict[str, Json] = {
         "workspace": _workspace(data),
         "app": data["viewer"].get("app") is True,
@@ -51,10 +53,11 @@ async def discover(client: Client, connection: Connection, before: Reading | Non
         "labels": labels,
         "project_fields": list[Json](fields),
         "initiatives": initiatives,
-        "lost": {"teams": lost},
+        "lost": {"teams": list[Json](lost)},
+        "hidden_teams": dict(hidden),
         "read_ms": int(to_ms(server_time(who))),
     }
-    return Reading(facts=facts, account=account, digest=_digest(connection, roster, fields))
+    return Reading(facts=facts, account=account, digest=_digest(connection, {**hidden, **roster}, fields))
 
 
 def account_of(client: Client, data: Mapping[str, Any]) -> str:
@@ -113,19 +116,20 @@ def _workspace(data: Mapping[str, Any]) -> Json:
     return organization.get("urlKey") if isinstance(organization, dict) else None
 
 
-def _lost_teams(connection: Connection, roster: Mapping[str, Mapping[str, Json]], before: Reading | None) -> list[Json]:
+def _lost_teams(
+    connection: Connection, roster: Mapping[str, Mapping[str, Json]], seen: Mapping[str, Mapping[str, Json]]
+) -> list[str]:
     """Return the teams in scope that we used to see and do not see any more, unless that is all of them.
 
     Raises ConfigError for a team that we never saw.
     """
-    visible = {name for id, team in roster.items() for name in names_of(id, team)}
     wanted = wanted_teams(connection)
     if not wanted:
         raise ConfigError(f"{connection.name}: `scope` needs `teams`.")
+    visible, known = _called(roster), _called(seen)
     missing = [name for name in wanted if name.lower() not in visible]
-    seen = _seen_before(before)
-    if missing and len(missing) < len(wanted) and all(name.lower() in seen for name in missing):
-        return list(missing)
+    if missing and len(missing) < len(wanted) and all(name.lower() in known for name in missing):
+        return missing
     if missing:
         keys = [str(team["key"]) for team in roster.values()]
         near = difflib.get_close_matches(missing[0].upper(), keys, n=1, cutoff=0.5)
@@ -137,17 +141,24 @@ def _lost_teams(connection: Connection, roster: Mapping[str, Mapping[str, Json]]
     return []
 
 
-def _seen_before(before: Reading | None) -> set[str]:
-    """Return what the teams may be called that an earlier discovery saw, or knew as lost already."""
-    if before is None:
-        return set()
-    roster = before.facts.get("teams")
-    teams = {id: team for id, team in roster.items() if isinstance(team, dict)} if isinstance(roster, dict) else {}
-    lost = {str(name).lower() for name in before.lost.get("teams", [])}
-    return lost.union(*(names_of(id, team) for id, team in teams.items()))
+def _seen_before(before: Reading | None) -> dict[str, Mapping[str, Json]]:
+    """Return the teams by id that an earlier discovery saw, or knew as lost already."""
+    rosters = [before.facts.get(name) for name in ("hidden_teams", "teams")] if before is not None else []
+    told = (entry for roster in rosters if isinstance(roster, dict) for entry in roster.items())
+    return {id: team for id, team in told if isinstance(team, dict)}
+
+
+def _called(teams: Mapping[str, Mapping[str, Json]]) -> set[str]:
+    """Return all that teams may be called, in lower case."""
+    return {name for id, team in teams.items() for name in names_of(id, team)}
+
+
+def _is_called(id: str, team: Mapping[str, Json], names: Sequence[str]) -> bool:
+    return not {name.lower() for name in names}.isdisjoint(names_of(id, team))
 
 
 def _digest(connection: Connection, roster: Mapping[str, Mapping[str, Json]], fields: Sequence[str]) -> str:
+    """Return the digest of what decides what is read; `roster` has the lost teams too, so that losing one is none."""
     decides = {
         "url": connection.url.rstrip("/"),
         "scope": connection.scope,

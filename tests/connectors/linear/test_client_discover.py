@@ -41,6 +41,7 @@ async def test_a_reading_of_a_workspace(linear, discovered, connection, states):
         "project_fields": [],
         "initiatives": True,
         "lost": {"teams": []},
+        "hidden_teams": {},
         "read_ms": 1795168800000,
     }
     of_issues = {id: entry for id, entry in states(linear).items() if id in statuses}
@@ -152,6 +153,21 @@ async def test_a_team_that_comes_back_is_not_lost_any_more(linear, discovered, c
     reading = await discovered(linear, before=before)
     linear.des.hidden = False
     assert (await discovered(linear, before=reading)).lost == {}
+
+
+@pytest.mark.parametrize("key", ["ENG", "DES"])
+async def test_a_team_that_goes_out_of_sight_and_comes_back_lets_nothing_be_read_from_the_start(
+    linear, discovered, key
+):
+    team = linear.site.team(key)
+    before = await discovered(linear)
+    team.hidden = True
+    lost = await discovered(linear, before=before)
+    still = await discovered(linear, before=lost)
+    team.hidden = False
+    back = await discovered(linear, before=still)
+    assert [one.lost for one in (lost, still, back)] == [{"teams": [key]}, {"teams": [key]}, {}]
+    assert {one.digest for one in (lost, still, back)} == {before.digest}
 
 
 async def test_a_scope_of_which_nothing_is_left_is_an_error(linear, discovered, scoped):
