@@ -143,10 +143,12 @@ async def locate(
 
     What is in the trash counts as deleted; it comes back when it is restored. What is not found at all is hidden
     where the team that it was last seen in is gone from view, and so is what has no team where no initiative is to be
-    seen any more; else it is deleted.
+    seen any more; else it is deleted. What had the key of an issue is sought among issues alone, so that the many of a
+    team that went private take one request each.
     """
     site = site_of(connection, reading)
-    for field in LISTS if site.initiatives else LISTS[:2]:
+    lists = LISTS if site.initiatives else LISTS[:2]
+    for field in lists[:1] if last_in and key.rpartition("-")[0] == last_in else lists:
         for found, mended in await by_id(client, site, field, [id]):
             if found.nodes:
                 return await _found(client, site, field, id, found, page_of("locate", found, mended=mended))

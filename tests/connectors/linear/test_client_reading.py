@@ -386,10 +386,10 @@ async def test_more_ids_than_a_page_holds_are_cut(linear, opened, discovered, co
 def locate(opened, discovered, connection):
     """Locate an id in a workspace, with the usual connection where none is given."""
 
-    async def locate(workspace, id, last_in="", other=None, reading=None):
+    async def locate(workspace, id, last_in="", other=None, reading=None, key=""):
         reading = reading or await discovered(workspace, other)
         async with opened(other or connection, workspace) as client:
-            return await CONNECTOR.locate(client, other or connection, reading, id, last_in)
+            return await CONNECTOR.locate(client, other or connection, reading, id, last_in, key)
 
     return locate
 
@@ -430,6 +430,15 @@ async def test_an_issue_whose_team_went_private_is_inaccessible(linear, locate, 
     linear.des.hidden = True
     found = await locate(linear, issue.id, "DES", reading=reading)
     assert (found.state, found.detail) == ("inaccessible", "no longer visible to our account: team DES")
+
+
+async def test_what_had_the_key_of_an_issue_is_sought_among_issues_alone(linear, locate):
+    issue, project = linear.many(linear.eng, 1)[0], linear.site.add_project("Pay", [linear.eng])
+    linear.site.purge(issue)
+    assert (await locate(linear, issue.id, "ENG", key="ENG-1")).state == "deleted"
+    assert linear.operations == ["IssuesById", "Teams"]
+    assert (await locate(linear, project.id, "ENG", key="P-ENG-1")).state == "present"
+    assert (await locate(linear, project.id, "", key="7c1d")).state == "present"
 
 
 async def test_a_project_without_a_team_in_scope_moved(linear, locate, scoped):
