@@ -29,14 +29,14 @@ def read_limits(answer: Answer, now: datetime) -> Signal:
     """Read Linear's headers: three leaky buckets, whose resets are epoch milliseconds.
 
     Of the buckets for requests and complexity the emptier one counts. A refusal lasts until the later reset of the
-    empty ones. Source: https://linear.app/developers/rate-limiting.
+    empty ones; one that is over by our clock says nothing, so the wait is ours. Source: https://linear.app/developers/rate-limiting.
     """
     headers = answer.headers
     limited = answer.status == 429 or (answer.status in (200, 400) and any(map(_is_limit, errors_in(answer))))
     if limited:
         empty = [name for name in WINDOWS if number(headers.get(f"x-ratelimit-{name}-remaining")) == 0]
         resets = [instant(headers.get(f"x-ratelimit-{name}-reset")) for name in empty]
-        asked = [moment for moment in (*resets, retry_after(headers, now)) if moment is not None]
+        asked = [moment for moment in (*resets, retry_after(headers, now)) if moment is not None and moment > now]
         words = f"the hourly limit of {' and '.join(empty)} is used up" if empty else ""
         return Signal(limited=True, until=max(asked, default=None), reason=words.replace("-", " "))
     cost = number(headers.get("x-complexity"))

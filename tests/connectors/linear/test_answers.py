@@ -77,6 +77,12 @@ def test_a_refusal_lasts_until_the_later_of_the_empty_buckets_is_full():
     assert found == Signal(limited=True, until=late, reason=reason)
 
 
+def test_a_reset_that_is_over_by_our_clock_is_no_leave_to_call_at_once():
+    headers = {"x_ratelimit_requests_remaining": "0", "x_ratelimit_requests_reset": ms(NOW - timedelta(minutes=3))}
+    found = read_limits(answer(400, LIMITED, **headers), NOW)
+    assert found == Signal(limited=True, until=None, reason="the hourly limit of requests is used up")
+
+
 def test_retry_after_holds_where_no_bucket_is_said_to_be_empty():
     found = read_limits(answer(429, LIMITED, retry_after="30"), NOW)
     assert found.until == NOW + timedelta(seconds=30)
