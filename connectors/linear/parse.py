@@ -144,14 +144,14 @@ def change_of(kind: str, node: Any, plan: Plan) -> Change:
 
 def _issue(id: str, node: dict[str, Any], plan: Plan) -> WorkItem:
     get = node.get
-    team_id, team_key, team_name = plan.team(node)
+    _, team_key, team_name = plan.team(node)
     key = identifier_of(node, team_key)
     if key is None:
         raise PayloadError(f"Issue with id {id} has no 'identifier', and no team and number to make one of.")
     created, updated = _times("Issue", key, node)
     flags: list[str] = []
     status, category = _category(plan.state(node), STATES, flags)
-    estimate = get("estimate") if plan.estimates and team_id not in plan.silent else None
+    estimate = get("estimate") if plan.estimates_in(node) else None
     if estimate is not None and (not is_number(estimate) or estimate < 0):
         estimate = None
         flags.insert(0, "bad_estimate")

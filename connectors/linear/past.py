@@ -84,6 +84,7 @@ def _ordered(id: str, entries: Sequence[Any]) -> list[Entry]:
 
 
 def _transitions(id: str, issue: dict[str, Any], entries: Sequence[Entry], plan: Plan) -> Iterator[Transition]:
+    estimates = plan.estimates_in(issue)
     above = _above(issue, entries)
     keys = _keys(issue, entries, plan)
     for number, (at, name, entry) in enumerate(entries):
@@ -96,7 +97,7 @@ def _transitions(id: str, issue: dict[str, Any], entries: Sequence[Entry], plan:
             ("sprint", _cycle(entry, "fromCycle"), _cycle(entry, "toCycle")),
         ]
         for field, before, after in changes:
-            if before != after:
+            if before != after and (estimates or field != "estimate"):
                 yield Transition(
                     connection=plan.connection,
                     item_id=id,

@@ -47,6 +47,10 @@ class Plan:
         name, type = self.states.get(reference(node, field) or "", (None, None))
         return text_of(state.get("name")) or name, text_of(state.get("type")) or type
 
+    def estimates_in(self, issue: Mapping[str, Any]) -> bool:
+        """Tell whether estimates are wanted, and the team of an issue does not leave them aside."""
+        return self.estimates and reference(issue, "team") not in self.silent
+
     def labels_of(self, node: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the names of a node's labels, once each: in the order of `labelIds`, and then those nested alone."""
         nested = listed(node.get("labels"))

@@ -131,6 +131,16 @@ def test_nested_things_are_named():
     }
 
 
+def test_an_estimate_that_does_not_count_has_no_past():
+    moved = {"fromEstimate": 1, "toEstimate": 0}
+    node = {"__typename": "Issue", "id": "i1", "team": {"id": "t1"}}
+    node["history"] = {"nodes": [{"id": "h1", "createdAt": "2026-10-01T00:00:00.000Z", **moved}]}
+    off = replace(READ, facts={**READ.facts, "teams": {"t1": {"key": "DES", "estimates": False}}})
+    assert moves(parse("history", node, LINEAR, READ), "estimate") == [("1", "0", None, None)]
+    assert parse("history", node, LINEAR, off) == Parsed(history_of=("i1",))
+    assert parse("history", node, replace(LINEAR, estimate="none"), READ) == Parsed(history_of=("i1",))
+
+
 def test_each_move_between_teams_has_the_identifiers_in_their_order():
     there, back = ({"fromTeamId": "e", "toTeamId": "m"}, {"fromTeamId": "m", "toTeamId": "e"})
     parsed = history(there, back, identifier="ENG-9", previousIdentifiers=["ENG-1", "MOB-5"])
