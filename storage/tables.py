@@ -80,6 +80,8 @@ def document(*, nullable: bool = False) -> Any:  # Any: what SQLModel's Field it
 
 ADRIFT = text("parent_id IS NULL AND parent_key IS NOT NULL")
 """items that name a parent which has not been found"""
+COPIED = text("mirror_of IS NOT NULL")
+"""items that another one stands for"""
 
 
 class Item(Base, table=True):
@@ -97,6 +99,7 @@ class Item(Base, table=True):
         Index("ix_items_scope", "scope", "connection", "parent_id"),
         Index("ix_items_key", "key", "connection"),
         Index("ix_items_adrift", "connection", "parent_key", sqlite_where=ADRIFT, postgresql_where=ADRIFT),
+        Index("ix_items_copied", "connection", "id", sqlite_where=COPIED, postgresql_where=COPIED),
     )
 
     connection: str = Field(sa_column=Column(String, primary_key=True))

@@ -18,8 +18,11 @@ def upgrade() -> None:
         sa.Column("address", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("connection", "item_id", "address", name=op.f("pk_mirrors")),
     )
+    copied = sa.text("mirror_of IS NOT NULL")
+    op.create_index("ix_items_copied", "items", ["connection", "id"], sqlite_where=copied, postgresql_where=copied)
 
 
 def downgrade() -> None:
     """Go down."""
+    op.drop_index("ix_items_copied", table_name="items")
     op.drop_table("mirrors")
