@@ -54,28 +54,23 @@ async def listed(
 ) -> AsyncGenerator[Listed, None]:
     """Yield the pages of a repository's list from a moment on, the oldest change first; none where it is unchanged.
 
-    The address of the next page is taken as GitHub gives it. Where a server refuses numbered pages of a long list
-    (422), the list goes on from the last change that was read.
+    Each page begins at the last change of the one before: what changes meanwhile goes to the end and would push others
+    out of numbered pages. Only within one instant the address of the next page is followed, as GitHub gives it.
     """
     call = queries.issues(site.rest, repository, since, etag)
     last = since
     for _ in range(MAX_PAGES):
-        try:
-            answer = await _answered(client, call, repository)
-        except RejectedError as error:
-            if error.status != 422 or last in (None, since):
-                raise
-            since = last
-            call = queries.issues(site.rest, repository, since)
-            continue
+        answer = await _answered(client, call, repository)
         if answer.status == 304:
             return
         objects = _decoded(client, answer)
         yield Listed(answer=answer, objects=objects)
-        last = str(objects[-1].get("updated_at") or last or "") if objects else last
         following = next_of(client, answer)
         if following is None:
             return
+        newest = str(objects[-1].get("updated_at") or "") if objects else ""
+        if newest > (last or ""):
+            last, following = newest, queries.issues(site.rest, repository, newest)
         call = following
     raise VendorUnavailableError(f"{client.name}: the issues of {repository} did not end after {MAX_PAGES} pages.")
 

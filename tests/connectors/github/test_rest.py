@@ -22,34 +22,53 @@ def old(make_github):
 
 @pytest.fixture
 def listed(old, discovered, connection):
-    async def listed(since=None, etag=None):
+    async def listed(since=None, etag=None, repository="acme/api"):
         server = replace(connection, url="https://git.acme.example/api/v3")
         async with discovered(server, old) as session:
             site = site_of(server, session.reading)
-            pages = rest.listed(session.client, site, "acme/api", since, etag)
+            pages = rest.listed(session.client, site, repository, since, etag)
             return [[one["number"] for one in page.issues] async for page in pages]
 
     return listed
 
 
-async def test_the_address_of_the_next_page_is_taken_as_it_is_given(old, listed):
-    old.site.faults.large_repositories = True
-    assert sorted(number for page in await listed() for number in page) == list(range(1, 251))
-    queries = [request.url.params for _, _, request in old.calls]
-    assert [set(asked) & {"page", "after"} for asked in queries] == [set(), {"after"}, {"after"}]
-
-
-async def test_a_list_goes_on_from_its_last_change_where_numbered_pages_are_refused(old, listed):
-    old.site.faults.page_limit = 2
+async def test_a_list_goes_on_from_its_last_change(old, listed):
     pages = await listed()
     assert {number for page in pages for number in page} == set(range(1, 251))
-    assert [dict(request.url.params).get("since") for _, _, request in old.calls][-1] is not None
+    asked = [request.url.params for _, _, request in old.calls]
+    assert [set(params) & {"page", "after", "since"} for params in asked] == [set(), {"since"}, {"since"}]
+
+
+async def test_what_changes_between_pages_pushes_nothing_out_of_sight(old, listed):
+    [api] = old.site.repositories.values()
+    asking = old.answer
+
+    async def answer(request):
+        told = await asking(request)
+        if request.url.path == LIST:
+            for issue in api.issues[:7]:
+                old.site.change(issue, title="Changed meanwhile")
+        return told
+
+    old.answer = answer
+    assert {number for page in await listed() for number in page} == set(range(1, 251))
+
+
+async def test_within_one_instant_the_address_of_the_next_page_is_taken_as_it_is_given(old, listed):
+    web = old.repository("web")
+    for number in range(230):
+        old.site.create(web, f"Issue {number}", at=old.now)
+    old.site.faults.large_repositories = True
+    pages = await listed(repository="acme/web")
+    assert sorted(number for page in pages[1:] for number in page) == sorted(issue.number for issue in web.issues)
+    asked = [set(request.url.params) & {"after", "since"} for _, _, request in old.calls]
+    assert asked == [set(), {"since"}, {"after", "since"}, {"after", "since"}]
 
 
 async def test_a_renamed_repository_is_followed_to_where_it_is(old, listed, discovered, connection):
     there = {"location": "https://git.acme.example/api/v3/repositories/700000001/issues"}
     old.plan(LIST, httpx.Response(301, headers=there, json={"message": "Moved Permanently"}))
-    assert sum(len(page) for page in await listed()) == 250
+    assert {number for page in await listed() for number in page} == set(range(1, 251))
     assert old.calls[1][2].url.path == "/api/v3/repositories/700000001/issues"
     assert old.calls[1][2].url.params["state"] == "all"
 
