@@ -16,6 +16,7 @@ import orjson
 
 from connectors import ratelimit
 from connectors.base import Answer
+from connectors.github.limits import read_limits
 from connectors.github.queries import base_of, rest_of_url
 from connectors.http import Access, Wire, source_of, vendor_words
 from connectors.tokens import TokenStore, fernet, seal, unseal
@@ -157,7 +158,7 @@ class App:
     async def _issue(self, wire: Wire) -> dict[str, object]:
         proof = {"authorization": f"Bearer {self._signed()}"}
         answer = await wire("POST", self._url, headers=proof)
-        if answer.status >= 500 or answer.status == 429:
+        if answer.status >= 500 or read_limits(answer, self._now()).limited:
             raise VendorUnavailableError(
                 f"{self._name}: GitHub answered {answer.status} to the app's request for a token."
             )

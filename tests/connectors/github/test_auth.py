@@ -167,10 +167,21 @@ async def test_an_app_that_github_does_not_know_is_told_what_to_check(
     assert "PRIVATE KEY" not in str(refused.value)
 
 
-@pytest.mark.parametrize("status", [502, 429])
-async def test_an_app_whose_token_github_cannot_make_now_is_tried_again_later(github, opened, app, status):
+@pytest.mark.parametrize(
+    ("status", "message", "headers"),
+    [
+        (502, "later", {}),
+        (429, "later", {}),
+        (403, "You have exceeded a secondary rate limit.", {}),
+        (403, "later", {"retry-after": "60"}),
+        (403, "API rate limit exceeded", {"x-ratelimit-remaining": "0"}),
+    ],
+)
+async def test_an_app_whose_token_github_cannot_make_now_is_tried_again_later(
+    github, opened, app, status, message, headers
+):
     async with opened(app, github) as client:
-        github.plan(TOKENS, httpx.Response(status, json={"message": "later"}))
+        github.plan(TOKENS, httpx.Response(status, json={"message": message}, headers=headers))
         with pytest.raises(VendorUnavailableError, match=f"answered {status} to the app's request"):
             await client.json(ASK)
 
