@@ -156,6 +156,49 @@ async def facts(
     return Facts(rows=tuple(rows), nodes=tuple(found.values()))
 
 
+class Shelf:
+    """Facts read once for several subjects that share initiatives: what is kept here is what others still want."""
+
+    def __init__(self, names: Mapping[int, frozenset[str]]) -> None:
+        self.names = names
+        self.rows: dict[tuple[str, int], tuple[list[Fact], list[Node]]] = {}
+
+    def numbers(self, initiatives: Collection[str]) -> list[int]:
+        """Return the scopes that hold one of the initiatives."""
+        return [number for number, held in self.names.items() if not held.isdisjoint(initiatives)]
+
+    def keep(self, initiatives: Collection[str]) -> None:
+        """Forget the facts that count for none of these any more."""
+        wanted = set(self.numbers(initiatives))
+        self.rows = {key: found for key, found in self.rows.items() if key[1] in wanted}
+
+
+async def open_shelf(tx: Transaction) -> Shelf:
+    """Return an empty shelf that knows the scopes of the store."""
+    scopes = await load_scopes(tx)
+    return Shelf({number: frozenset(link.initiative for link in links) for number, links in scopes.items()})
+
+
+async def shelved(tx: Transaction, shelf: Shelf, initiatives: Collection[str], *, measure: str) -> Facts:
+    """Return what `facts` does, bucketed, and read what the shelf lacks alone."""
+    numbers = shelf.numbers(initiatives)
+    asked = asked_for(tx, measure, bucketed=True)
+    nodes = with_parent(select(*asked, *NODE))
+    missing = [number for number in numbers if (measure, number) not in shelf.rows]
+    for number in missing:
+        shelf.rows[measure, number] = ([], [])
+    if missing:
+        wanted = items.c.scope.in_(missing)
+        for row in await tx.execute(folded(asked).where(wanted)):
+            shelf.rows[measure, row[SCOPE]][0].append(fact(row, shelf.names, row[-1]))
+        for row in await tx.execute(nodes.where(wanted, COUNTED, HAS_CHILDREN)):
+            shelf.rows[measure, row[SCOPE]][1].append(node_of(row, shelf.names))
+    rows = [row for number in numbers for row in shelf.rows[measure, number][0]]
+    found = {(node.fact.connection, node.id): node for number in numbers for node in shelf.rows[measure, number][1]}
+    await add_ancestors(tx, found, rows, nodes, shelf.names)
+    return Facts(rows=tuple(rows), nodes=tuple(found.values()))
+
+
 async def moved_away(
     tx: Transaction, asked: Sequence[ColumnElement[Any]], names: Mapping[int, frozenset[str]]
 ) -> list[Fact]:

@@ -130,12 +130,18 @@ async def roll_up(
     subjects |= dict.fromkeys(sorted(wanted), "initiative")
     scopes = {id_: scope_of(context.workspace, id_, made) for id_ in subjects}
     computed = await patch(tx, context, subjects, scopes, groups) if groups is not None else set()
-    for id_, kind in subjects.items():
+    waiting = [(id_, kind) for id_, kind in subjects.items() if id_ not in computed]
+    if not waiting:
+        return computed
+    shelf = await rollups.open_shelf(tx)
+    for position, (id_, kind) in enumerate(waiting):
         if id_ in computed:
             continue
         scope = scopes[id_]
         shares = served[id_] if kind == "key_result" else {id_: 1.0}
-        found = await rollups.facts(tx, shares, measure=measure_of(scope.policies), bucketed=True)
+        found = await rollups.shelved(tx, shelf, shares, measure=measure_of(scope.policies))
+        later = [other for other, what in waiting[position + 1 :] if what == "key_result"]
+        shelf.keep({initiative for other in later for initiative in scopes[other].shares})
         await compute(tx, context, kind, scope, found)
         computed.add(id_)
         for inner in sorted(wanted & set(shares) - computed):
