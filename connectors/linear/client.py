@@ -106,7 +106,7 @@ async def fetch(client: Client, connection: Connection, reading: Reading, ids: S
     async def work(asked: list[str]) -> list[Page]:
         pages: list[Page] = []
         left = asked
-        for field in LISTS if site.initiatives else LISTS[:2]:
+        for field in LISTS:
             if not left:
                 break
             for found, mended in await by_id(client, site, field, left):
@@ -123,14 +123,17 @@ async def fetch(client: Client, connection: Connection, reading: Reading, ids: S
 
 
 async def by_id(client: Client, site: Site, field: str, ids: Sequence[str]) -> list[tuple[Found, bool]]:
-    """Read nodes of one list by id; return its pages and whether they were mended."""
-    match field:
-        case "issues":
-            document = queries.ISSUES_BY_ID
-        case "projects":
-            document = queries.projects_document(site.project_fields, initiatives=site.initiatives, by_id=True)
-        case _:
-            document = queries.INITIATIVES_BY_ID
+    """Read nodes of one list by id; return its pages and whether they were mended.
+
+    Initiatives, and the links to them, are asked for only where any is to be seen.
+    """
+    document = queries.ISSUES_BY_ID
+    if field != "issues":
+        linked = site.initiatives and bool(await initiatives_seen(client))
+        if field == "initiatives" and not linked:
+            return []
+        projects = queries.projects_document(site.project_fields, initiatives=linked, by_id=True)
+        document = projects if field == "projects" else queries.INITIATIVES_BY_ID
     chosen: list[Json] = list(ids)
     async with aclosing(listing(client, document, field, ids=chosen)) as pages:
         return [(found, await complete(client, site, field, found)) async for found in pages]
@@ -147,8 +150,7 @@ async def locate(
     team that went private take one request each.
     """
     site = site_of(connection, reading)
-    lists = LISTS if site.initiatives else LISTS[:2]
-    for field in lists[:1] if last_in and key.rpartition("-")[0] == last_in else lists:
+    for field in LISTS[:1] if last_in and key.rpartition("-")[0] == last_in else LISTS:
         for found, mended in await by_id(client, site, field, [id]):
             if found.nodes:
                 return await _found(client, site, field, id, found, page_of("locate", found, mended=mended))

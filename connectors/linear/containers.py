@@ -22,20 +22,19 @@ REACHED, VISIBLE = "initiatives in scope", "initiatives visible"
 
 
 async def sweep(client: Client, site: Site) -> AsyncGenerator[tuple[str, Found, bool], None]:
-    """Yield (list, page, whether it was mended) of all projects in scope, then of the initiatives above them."""
+    """Yield (list, page, whether it was mended) of all projects in scope, then of the initiatives above them.
+
+    Where no initiative is to be seen projects are read without their links: none would mean that each left its own.
+    """
+    every = await _initiatives(client, site)
     linked: set[str] = set()
-    document = queries.projects_document(site.project_fields, initiatives=site.initiatives, by_id=False)
+    document = queries.projects_document(site.project_fields, initiatives=bool(every), by_id=False)
     teams: list[Json] = list(site.teams)
     async with aclosing(listing(client, document, "projects", teams=teams)) as pages:
         async for found in pages:
             mended = await complete(client, site, "projects", found)
             linked.update(id for node in found.nodes for id in initiatives_of(node))
             yield "projects", found, mended
-    if not site.initiatives:
-        client.notes[REACHED] = set()
-        return
-    async with aclosing(listing(client, queries.INITIATIVES, "initiatives")) as pages:
-        every = [found async for found in pages]
     scoped = reached(linked, (node for found in every for node in found.nodes))
     client.notes[REACHED] = scoped
     for found in every:
@@ -44,6 +43,22 @@ async def sweep(client: Client, site: Site) -> AsyncGenerator[tuple[str, Found, 
             page = kept(found, "initiatives", nodes)
             await complete(client, site, "initiatives", page)
             yield "initiatives", page, True
+
+
+async def _initiatives(client: Client, site: Site) -> list[Found]:
+    """Return the pages of all initiatives that we see; none where Linear does not let us ask any more."""
+    if not site.initiatives:
+        return []
+    try:
+        async with aclosing(listing(client, queries.INITIATIVES, "initiatives")) as pages:
+            every = [found async for found in pages if found.nodes]
+    except RejectedError as error:
+        if error.status != 403:
+            raise
+        client.notes[VISIBLE] = None
+        return []
+    client.notes[VISIBLE] = bool(every)
+    return every
 
 
 async def scoped_initiatives(client: Client, site: Site) -> set[str]:

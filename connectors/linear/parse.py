@@ -84,6 +84,12 @@ STATED: Mapping[str, frozenset[str]] = {
 TIMES = frozenset({"createdAt", "updatedAt"})
 """Fields of which a node needs one to be read: how old it is."""
 
+LINKS = frozenset({"initiatives", "initiativeToProjects"})
+"""Fields that tell which initiatives a project is in."""
+
+ABOVE = frozenset({"parent_id", "parent_key", "containers"})
+"""what a project without any of them does not state: it was read by somebody who sees no initiatives"""
+
 _SHOWN = re.compile(r"https://linear\.app/[^/]+/issue/([A-Za-z0-9]+-[0-9]+)(?:[/?#]|$)", re.IGNORECASE)
 
 
@@ -138,7 +144,8 @@ def change_of(kind: str, node: Any, plan: Plan) -> Change:
     if STATED[kind].isdisjoint(node) or TIMES.isdisjoint(node):
         return Refetch(ref=ref, key=key)
     if kind == PROJECT:
-        return Upsert(item=_project(id, node, plan))
+        unstated = ABOVE if LINKS.isdisjoint(node) else frozenset[str]()
+        return Upsert(item=_project(id, node, plan), unstated=unstated)
     return Upsert(item=_initiative(id, node, plan) if kind == INITIATIVE else _issue(id, node, plan))
 
 

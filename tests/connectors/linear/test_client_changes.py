@@ -116,7 +116,7 @@ async def test_an_idle_pull_asks_little_and_hands_out_nothing(linear, pull):
     linear.later(minutes=5)
     pages, cursor = await pull(linear, cursor)
     assert pages == []
-    assert linear.operations == ["Projects", "Initiatives", "IssuesChanged"]
+    assert linear.operations == ["Initiatives", "Projects", "IssuesChanged"]
 
 
 async def test_many_projects_cost_a_request_a_hundred(linear, pull):
@@ -144,6 +144,38 @@ async def test_a_link_to_an_initiative_is_seen_though_no_time_moves(linear, pull
     linear.site.unlink_project(initiative, project)
     pages, _ = await pull(linear, cursor)
     assert fields(pages) == ["projects"]
+
+
+def refusing(workspace):
+    """A transport to a workspace that refuses to show initiatives, and projects with their links."""
+    inner = httpx.ASGITransport(app=workspace.face)
+    error = {"message": "You lack access", "extensions": {"type": "forbidden"}}
+
+    async def answer(request):
+        if b"query Initiatives" in request.content or b"initiativeToProjects" in request.content:
+            return httpx.Response(200, json={"data": None, "errors": [error]})
+        return await inner.handle_async_request(request)
+
+    return httpx.MockTransport(answer)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+async def test_a_project_keeps_its_initiative_when_initiatives_go_out_of_sight(
+    linear, opened, discovered, connection, refused
+):
+    project, initiative = linear.site.add_project("Pay", [linear.eng]), linear.site.add_initiative("Faster")
+    linear.site.link_project(initiative, project)
+    reading = await discovered(linear)
+    linear.site.faults.hide_initiatives = not refused
+    async with opened(connection, linear, refusing(linear) if refused else None) as client:
+        swept = [page async for page in CONNECTOR.changes(client, connection, reading, None)]
+    async with opened(connection, linear, refusing(linear) if refused else None) as client:
+        located = await CONNECTOR.locate(client, connection, reading, initiative.id, "", "")
+        fetched = [page async for page in CONNECTOR.fetch(client, connection, reading, [project.id])]
+    for page in (swept[0], fetched[0]):
+        (change,) = CONNECTOR.parse("items", page.body, connection, reading).changes
+        assert (change.item.id, change.unstated) == (project.id, {"parent_id", "parent_key", "containers"})
+    assert located.state == "inaccessible"
 
 
 async def test_a_sweep_is_handed_out_again_once_a_day(linear, pull):

@@ -358,7 +358,7 @@ async def test_ids_of_all_kinds_are_fetched_and_the_rest_is_missing(linear, open
     assert ids(pages, "projects") == [project.id]
     assert ids(pages, "initiatives") == [initiative.id]
     assert [page.missing for page in pages] == [(), (), (), ("00000000-0000-4000-8000-000000000000",)]
-    assert linear.operations == ["IssuesById", "ProjectsById", "InitiativesById"]
+    assert linear.operations == ["IssuesById", "InitiativesSeen", "ProjectsById", "InitiativesById"]
 
 
 async def test_issues_alone_take_one_request(linear, opened, discovered, connection):

@@ -410,6 +410,16 @@ def test_the_initiative_above_a_project_is_the_first_by_id_of_those_it_is_in():
     assert one(project()).parent_id is None
 
 
+def test_a_project_that_says_nothing_of_initiatives_leaves_what_is_known():
+    node = project()
+    for links in ("initiatives", "initiativeToProjects"):
+        node.pop(links, None)
+    (silent,) = parse("items", node, LINEAR, READ).changes
+    assert silent.unstated == {"parent_id", "parent_key", "containers"}
+    (none,) = parse("items", {**node, "initiativeToProjects": {"nodes": []}}, LINEAR, READ).changes
+    assert (none.unstated, none.item.parent_id) == (frozenset(), None)
+
+
 def test_the_teams_of_a_project_may_be_named_by_id():
     item = one(project(teamIds=["7ea00000-0000-4000-8000-000000000002", "7ea00000-0000-4000-8000-000000000001", "x"]))
     assert (item.project, item.team, item.containers) == ("DES", "Design", ("team:DES", "team:MOB"))
