@@ -121,24 +121,32 @@ def _lost_teams(
 ) -> list[str]:
     """Return the teams in scope that we used to see and do not see any more, unless that is all of them.
 
-    Raises ConfigError for a team that we never saw.
+    Raises ConfigError for a team that we never saw, or that is called otherwise now.
     """
     wanted = wanted_teams(connection)
     if not wanted:
         raise ConfigError(f"{connection.name}: `scope` needs `teams`.")
-    visible, known = _called(roster), _called(seen)
+    visible = _called(roster)
     missing = [name for name in wanted if name.lower() not in visible]
-    if missing and len(missing) < len(wanted) and all(name.lower() in known for name in missing):
-        return missing
-    if missing:
-        keys = [str(team["key"]) for team in roster.values()]
-        near = difflib.get_close_matches(missing[0].upper(), keys, n=1, cutoff=0.5)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+    gone = _called({id: team for id, team in seen.items() if id not in roster})
+    strange = [name for name in missing if name.lower() not in gone]
+    if missing and (strange or len(missing) == len(wanted)):
+        name = (strange or missing)[0]
         raise ConfigError(
-            f"{connection.name}: team '{missing[0]}' of `scope.teams` does not exist, or is private and our account is "
-            f"not in it. Check the key, and who may see the team.{hint}"
+            f"{connection.name}: team '{name}' of `scope.teams` does not exist, or is private and our account is "
+            f"not in it. Check the key, and who may see the team.{_hint(name, roster, seen)}"
         )
-    return []
+    return missing
+
+
+def _hint(name: str, roster: Mapping[str, Mapping[str, Json]], seen: Mapping[str, Mapping[str, Json]]) -> str:
+    """Tell what a team of that name is called now, or which key is like it."""
+    for id, team in seen.items():
+        if id in roster and _is_called(id, team, [name]):
+            return f" It was the key or the name of '{roster[id]['key']}'."
+    keys = [str(team["key"]) for team in roster.values()]
+    near = difflib.get_close_matches(name.upper(), keys, n=1, cutoff=0.5)
+    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def _seen_before(before: Reading | None) -> dict[str, Mapping[str, Json]]:
@@ -163,7 +171,7 @@ def _digest(connection: Connection, roster: Mapping[str, Mapping[str, Json]], fi
         "url": connection.url.rstrip("/"),
         "scope": connection.scope,
         "estimate": connection.estimate,
-        "estimates": sorted(id for id in scoped_teams(connection, roster) if roster[id]["estimates"]),
+        "teams": sorted((id, roster[id]["key"], roster[id]["estimates"]) for id in scoped_teams(connection, roster)),
         "read": [queries.ISSUE, queries.PROJECT, queries.INITIATIVE, queries.ENTRY, *fields],
     }
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -170,6 +170,17 @@ async def test_a_team_that_goes_out_of_sight_and_comes_back_lets_nothing_be_read
     assert {one.digest for one in (lost, still, back)} == {before.digest}
 
 
+async def test_a_team_that_is_called_otherwise_now_is_not_lost_but_named(linear, discovered, connection, scoped):
+    before = await discovered(linear)
+    by_name = await discovered(linear, scoped("Engineering", "DES"))
+    linear.eng.key = "PLAT"
+    with pytest.raises(ConfigError, match=r"team 'ENG' .* It was the key or the name of 'PLAT'\.$"):
+        await discovered(linear, before=before)
+    again = await discovered(linear, scoped("Engineering", "DES"), before=by_name)
+    assert again.lost == {}
+    assert again.digest != by_name.digest, "each issue has another identifier, and its time did not move"
+
+
 async def test_a_scope_of_which_nothing_is_left_is_an_error(linear, discovered, scoped):
     before = await discovered(linear, scoped("DES"))
     linear.des.hidden = True
