@@ -14,7 +14,7 @@ from storage import items as store
 from sync.census import Verdict, judge
 from sync.context import Context, Live
 from sync.ingest import drain, receiving
-from sync.poll import COMPLETE, WATERMARK, Pulled, pull_history, run_id
+from sync.poll import COMPLETE, WATERMARK, Pulled, pull_history, refetch, run_id
 
 STATE = "backfill"
 
@@ -85,6 +85,7 @@ async def settle_absent(context: Context, source: Live, pulled: Pulled, ids: Seq
         pulled.deleted += verdict.state == Verdict.DELETED
         pulled.moved += verdict.state == Verdict.MOVED
         pulled.inaccessible += verdict.state == Verdict.INACCESSIBLE
+    await refetch(context, source, pulled.ingested)
 
 
 async def pull_past(context: Context, source: Live, pulled: Pulled, since: datetime | None) -> None:

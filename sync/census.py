@@ -14,7 +14,7 @@ from storage import checkpoints
 from storage import items as store
 from sync.context import Context, Live
 from sync.ingest import Ingested, bury, receive
-from sync.poll import fetch, run_id
+from sync.poll import fetch, refetch, run_id
 
 STATE = "census"
 SIDE_BY_SIDE = 8
@@ -91,6 +91,7 @@ async def take(context: Context, source: Live, *, repair: bool) -> Census:
         found.stored = (await store.counts(tx)).get(source.name, 0)
     found.absent = await judge(context, source, absent, repair=found.ingested if repair else None)
     if repair:
+        await refetch(context, source, found.ingested)
         unanswered = await fetch(context, source, found.missing, found.ingested) if found.missing else []
         gone = sum(one.state is not Verdict.PRESENT for one in found.absent)
         found.repaired = len(found.missing) - len(unanswered) + gone

@@ -340,15 +340,21 @@ async def bury(
     deleted_at: datetime | None = None,
     inaccessible_on: date | None = None,
 ) -> None:
-    """Put a tombstone on an item that a read found gone; a deleted item makes no initiative any more."""
+    """Put a tombstone on an item that a read found gone.
+
+    A deleted item makes no initiative any more, and its children are to be read again: what the tracker now has them
+    under need not move their `updated`.
+    """
     ref = (found.item.connection, found.item.id)
     await moved(tx, [ref], done)
     done.moved |= above(found.item)
     await store.mark(tx, found, read_at=read_at, deleted_at=deleted_at, inaccessible_on=inaccessible_on)
     if deleted_at is not None:
         done.initiatives |= await link_store.save_created(tx, [], [ref])
+        below = await link_store.children(tx, [ref])
+        done.refetch |= {id_ for _, id_ in below}
         if context.mapper.uses_parent:
-            done.add(await remap_refs(tx, context, await link_store.children(tx, [ref])))
+            done.add(await remap_refs(tx, context, below))
 
 
 async def parents_of(tx: Transaction, batch: Sequence[WorkItem]) -> dict[Ref, WorkItem]:

@@ -65,8 +65,7 @@ async def pull(context: Context, source: Live, watermark: Json, *, history: bool
             pulled.ingested.add(await receive(context, source, page, run))
         pulled.absent += page.missing
         context.watcher.advance(source.name, page.items)
-    if pulled.ingested.refetch:
-        pulled.absent += await fetch(context, source, sorted(pulled.ingested.refetch), pulled.ingested)
+    pulled.absent += await refetch(context, source, pulled.ingested)
     context.watcher.done(source.name)
     if history:
         await pull_history(context, source, pulled)
@@ -94,6 +93,12 @@ async def fetch(context: Context, source: Live, ids: list[str], done: Ingested) 
         done.add(await receive(context, source, page, run))
         absent += page.missing
     return absent
+
+
+async def refetch(context: Context, source: Live, done: Ingested) -> list[str]:
+    """Read again what is to be read again; return those that the tracker did not answer."""
+    ids, done.refetch = sorted(done.refetch), set()
+    return await fetch(context, source, ids, done) if ids else []
 
 
 async def pull_history(context: Context, source: Live, pulled: Pulled, since: datetime | None = None) -> None:

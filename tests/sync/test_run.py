@@ -114,6 +114,32 @@ async def test_what_changed_and_is_not_answered_is_judged_at_once(pulled, state,
     assert (await pulled.progress("I1")).value == value
 
 
+@pytest.mark.parametrize("way", ["sync", "census"])
+async def test_what_hung_below_a_deleted_item_is_read_again(pulled, item, way):
+    # The tracker put the children under another epic and did not move their `updated`.
+    paper = Paper(pulled)
+    epic = item("4", level="epic", key="PAY-4")
+    await pulled.receive(epic)
+    adopted = [item(id_, parent_id="4", category="done") for id_ in ("2", "3")]
+    paper.found = {"1": "deleted"}
+    if way == "sync":
+        paper.unanswered = ("1",)
+
+        async def fetch(_client, _connection, _reading, ids):
+            yield paper.page([one for one in adopted if one.id in ids])
+
+        paper.fetch = fetch
+        (done,) = await run.sync(pulled.context, {"jira": paper.live()})
+        assert done.error is None
+    else:
+        paper.changed, paper.listed = adopted, ["2", "3", "4"]
+        _, errors = await run.census(pulled.context, {"jira": paper.live()}, repair=True)
+        assert errors == {}
+    found = await pulled.items()
+    assert {found[id_].item.parent_id for id_ in ("2", "3")} == {"4"}
+    assert found["1"].item.deleted
+
+
 async def test_one_broken_connection_never_stops_another(pulled, item):
     broken, fine = Paper(pulled), Paper(pulled, "other")
     at = pulled.clock()
