@@ -28,6 +28,7 @@ from connectors.github.site import (
     nothing,
     number_of,
     repository_of,
+    rescued,
     site_of,
     whole_page,
 )
@@ -262,12 +263,16 @@ async def _changed_by_query(sweep: Sweep, repository: str) -> AsyncGenerator[Pag
     def call(after: str | None, first: int, attempts: int) -> Call:
         return queries.changed(site.selection, repository, sweep.start, after=after, first=first, attempts=attempts)
 
+    def ids_alone(after: str | None, first: int) -> Call:
+        return queries.changed(None, repository, sweep.start, after=after, first=first)
+
     def find(told: dict[str, Any]) -> Mapping[str, Any]:
         return issues_in(sweep.client, repository, told)
 
+    rescue = rescued(sweep.client, site, ids_alone, find)
     whole = sweep.covers(repository)
     what = f"the changed issues of {repository}"
-    async with aclosing(follow(sweep.client, what, call, find, sweep.sizes)) as pages:
+    async with aclosing(follow(sweep.client, what, call, find, sweep.sizes, rescue)) as pages:
         async for found in pages:
             page = await whole_page(sweep.client, site, "changes", found.answer, found.told, found.nodes)
             ours = page if whole else sweep.only(page, found.nodes)

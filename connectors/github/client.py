@@ -65,7 +65,7 @@ async def repository_steps(
         if site.old:
             steps.append(stepwise(rest.pages(client, site, one.repository, stream)))
         else:
-            steps += issue_lists(client, site.selection, one, take, sizes)
+            steps += issue_lists(client, site, one, take, sizes)
         if one.milestones:
             steps.append(taken(milestones_of(client, one.repository, sizes), take))
     return steps

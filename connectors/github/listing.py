@@ -12,10 +12,9 @@ from typing import Any, TypeVar
 
 from connectors.base import Call, Reading
 from connectors.github import queries
-from connectors.github.selection import Selection
 from connectors.github.shapes import object_of
-from connectors.github.site import LANES, Site, ask, chunked, issues_in, repository_of, site_of
-from connectors.github.walk import BothEnds, Done, Sizes, Slice, Step, data_of, follow, growing, stepwise
+from connectors.github.site import LANES, Site, ask, chunked, issues_in, repository_of, rescued, site_of
+from connectors.github.walk import BothEnds, Done, Rescue, Sizes, Slice, Step, data_of, follow, growing, stepwise
 from connectors.http import Client
 from connectors.lanes import each, side_by_side
 from domain.errors import NotFoundError
@@ -103,32 +102,29 @@ async def ids(client: Client, connection: Connection, reading: Reading) -> Async
                 yield fresh
 
 
-def issue_lists(
-    client: Client, selection: Selection | None, counts: Counted, take: Take[R], sizes: Sizes
-) -> list[Step[R]]:
+def issue_lists(client: Client, site: Site, counts: Counted, take: Take[R], sizes: Sizes) -> list[Step[R]]:
     """Return the first steps through a repository's issues: one list where a page holds all, else one a state."""
     if counts.issues <= queries.PAGE:
-        return (
-            issue_list(client, selection, counts.repository, None, counts.issues, take, sizes) if counts.issues else []
-        )
+        return issue_list(client, site, counts.repository, None, counts.issues, take, sizes) if counts.issues else []
     return [
         step
         for state, total in (("OPEN", counts.open), ("CLOSED", counts.closed))
         if total
-        for step in issue_list(client, selection, counts.repository, state, total, take, sizes)
+        for step in issue_list(client, site, counts.repository, state, total, take, sizes)
     ]
 
 
 def issue_list(
     client: Client,
-    selection: Selection | None,
+    site: Site | None,
     repository: str,
     state: str | None,
     total: int,
     take: Take[R],
     sizes: Sizes,
 ) -> list[Step[R]]:
-    """Return the first steps through the issues of one state, or of all, from both ends."""
+    """Return the first steps through the issues of one state, or of all, from both ends; ids alone without `site`."""
+    selection = site.selection if site is not None else None
 
     def call(direction: str, after: str | None, first: int, attempts: int) -> Call:
         return queries.listing(
@@ -138,8 +134,14 @@ def issue_list(
     def find(told: dict[str, Any]) -> Mapping[str, Any]:
         return issues_in(client, repository, told)
 
+    def rescue(direction: str) -> Rescue | None:
+        def ids_alone(after: str | None, first: int) -> Call:
+            return queries.listing(None, repository, direction, state=state, after=after, first=first)
+
+        return rescued(client, site, ids_alone, find) if site is not None else None
+
     what = f"the issues of {repository}"
-    return BothEnds(client, what, call, find, take, total=total, sizes=sizes).start()
+    return BothEnds(client, what, call, find, take, total=total, sizes=sizes, rescue=rescue).start()
 
 
 def taken(pages: AsyncGenerator[Slice, None], take: Take[R]) -> Step[R]:

@@ -20,6 +20,7 @@ from connectors.github.plan import (
     site_of,
 )
 from connectors.github.shapes import (
+    UNREAD,
     Repository,
     day,
     folded,
@@ -98,6 +99,8 @@ def _item(entry: Entry, plan: Plan) -> WorkItem | None:
 def _face(node: Mapping[str, Any], repository: Repository, what: str) -> _Face:
     """Return what an item must state; only a milestone may be too old to say when it was changed."""
     id, number, title = node.get("id"), node.get("number"), node.get("title")
+    if node.get(UNREAD) is True:
+        raise PayloadError(f"{what} {repository.name}#{number} ({id}): GitHub cannot give it, alone either.")
     if not isinstance(id, str) or not id:
         raise PayloadError(f"{what} {number if number is not None else '(no number)'} has no 'id'.")
     if not isinstance(number, int) or isinstance(number, bool) or not isinstance(title, str):

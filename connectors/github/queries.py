@@ -108,19 +108,26 @@ def listing(
 
 
 @functools.lru_cache(maxsize=64)
-def changed_document(selection: Selection) -> str:
-    """Return the document that lists what changed, oldest change first."""
-    return document(
+def changed_document(selection: Selection | None) -> str:
+    """Return the document that lists what changed, oldest change first; None selects the ids alone."""
+    nodes = "{id}" if selection is None else "{...Issue}"
+    operation = (
         "query Changed($owner:String!,$name:String!,$first:Int!,$after:String,$since:DateTime){ "
         f"{RATE} repository(owner:$owner,name:$name){{id nameWithOwner isArchived "
         "issues(first:$first,after:$after,filterBy:{since:$since},orderBy:{field:UPDATED_AT,direction:ASC}){"
-        f"totalCount {MORE} nodes{{...Issue}}}}}} }}",
-        selection,
+        f"totalCount {MORE} nodes{nodes}}}}} }}"
     )
+    return operation if selection is None else document(operation, selection)
 
 
 def changed(
-    selection: Selection, repository: str, since: str, *, after: str | None = None, first: int = PAGE, attempts: int = 4
+    selection: Selection | None,
+    repository: str,
+    since: str,
+    *,
+    after: str | None = None,
+    first: int = PAGE,
+    attempts: int = 4,
 ) -> Call:
     """List issues updated at or after `since`: what changes meanwhile moves to the end and is seen again."""
     owner, name = split_name(repository)

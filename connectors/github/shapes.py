@@ -27,6 +27,9 @@ FIELD_TYPES: Mapping[str, str] = {
 }
 """REST's `data_type` of an issue field -> GraphQL's type of its value."""
 
+UNREAD = "unread"
+"""What stands true in an issue, or a past, that GitHub cannot give, in place of what it holds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:

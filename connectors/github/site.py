@@ -16,8 +16,8 @@ import orjson
 from connectors.base import Answer, Call, Json, Page, Reading
 from connectors.github import queries
 from connectors.github.selection import EVERYTHING, Selection, lists_of
-from connectors.github.shapes import object_of, objects
-from connectors.github.walk import WHOLE, data_of, to_the_end
+from connectors.github.shapes import UNREAD, object_of, objects
+from connectors.github.walk import WHOLE, Find, Rescue, data_of, to_the_end
 from connectors.http import Client
 from domain.errors import NotFoundError, VendorUnavailableError
 from domain.workspace import Connection
@@ -176,6 +176,41 @@ async def whole_page(
     )
 
 
+def rescued(client: Client, site: Site, ids_alone: Callable[[str | None, int], Call], find: Find) -> Rescue:
+    """Return what reads a page that GitHub cannot give at once: its ids, and then one issue after the other."""
+
+    async def rescue(after: str | None, size: int) -> tuple[Answer, dict[str, Any]]:
+        answer, told = await ask(client, ids_alone(after, size))
+        found = object_of(find(told))
+        _, found["nodes"] = await _one_by_one(client, site, [str(node["id"]) for node in objects(found)])
+        return replace(answer, body=orjson.dumps(told)), told
+
+    return rescue
+
+
+async def _one_by_one(client: Client, site: Site, ids: Sequence[str]) -> tuple[Answer, list[Json]]:
+    """Read items one after the other; one that GitHub cannot give is its name alone, marked `UNREAD`.
+
+    Where they are is asked first: that fails where GitHub is out of order, and nothing is taken for unreadable then.
+    """
+    answer, told = await ask(client, queries.places(ids))
+    found: list[Json] = []
+    for id, place in zip(ids, _nodes(told, ids), strict=True):
+        try:
+            _, alone = await ask(client, queries.by_ids(site.selection, [id]))
+            found += _nodes(alone, [id])
+        except VendorUnavailableError:
+            found.append({**object_of(place), "id": id, UNREAD: True} if place is not None else None)
+    return answer, found
+
+
+def _nodes(told: Mapping[str, Json], ids: Sequence[str]) -> list[Json]:
+    """Return what an answer says of each id that was asked for, None for what is not there."""
+    nodes = data_of(told).get("nodes")
+    placed = list(nodes) if isinstance(nodes, list) else []
+    return [*placed, *[None] * len(ids)][: len(ids)]
+
+
 def nothing(stream: str, read_at: datetime, cursor: Json = None) -> Page:
     """Hand out a page without items, for its cursor."""
     told: dict[str, Json] = {"data": {"nodes": []}}
@@ -209,21 +244,17 @@ async def read_ids(client: Client, site: Site, stream: str, ids: Sequence[str]) 
     try:
         answer, told = await ask(client, queries.by_ids(site.selection, ids, attempts=4 if smallest else 1))
     except VendorUnavailableError:
-        if smallest:
-            raise
-        middle = len(ids) // 2
-        first = await read_ids(client, site, stream, ids[:middle])
-        return [*first, *await read_ids(client, site, stream, ids[middle:])]
-    nodes = data_of(told).get("nodes")
-    placed = list(nodes) if isinstance(nodes, list) else []
-    placed += [None] * (len(ids) - len(placed))
+        if not smallest:
+            middle = len(ids) // 2
+            first = await read_ids(client, site, stream, ids[:middle])
+            return [*first, *await read_ids(client, site, stream, ids[middle:])]
+        answer, one_by_one = await _one_by_one(client, site, ids)
+        told = {"data": {"nodes": one_by_one}}
+        answer = replace(answer, body=orjson.dumps(told))
     kinds = WORK if site.milestones else {"Issue"}
-    there = [node for node in placed if isinstance(node, dict) and node.get("__typename") in kinds]
-    missing = tuple(
-        id
-        for id, node in zip(ids, placed, strict=False)
-        if not (isinstance(node, dict) and node.get("__typename") in kinds)
-    )
+    placed = [(id, object_of(node)) for id, node in zip(ids, _nodes(told, ids), strict=True)]
+    there = [node for _, node in placed if node.get("__typename") in kinds]
+    missing = tuple(id for id, node in placed if node.get("__typename") not in kinds)
     return [await whole_page(client, site, stream, answer, told, there, missing)]
 
 

@@ -16,6 +16,7 @@ from connectors.github.pages import issues_with_timelines
 from connectors.github.past import NOTHING, Event, Named, happen, label_of, repository_left, taken_for_granted, type_of
 from connectors.github.plan import Plan
 from connectors.github.shapes import (
+    UNREAD,
     Repository,
     as_node,
     instant,
@@ -82,6 +83,8 @@ def _timelines(page: Any) -> Iterator[tuple[dict[str, Any], list[Any], bool]]:
     if isinstance(page, dict) and "data" in page:
         for issue, around in issues_with_timelines(page["data"]):
             told = object_of(issue["timelineItems"])
+            if told.get(UNREAD) is True:
+                raise PayloadError(f"The past of issue {issue.get('id')}: GitHub cannot give it, alone either.")
             paging = object_of(told.get("pageInfo"))
             whole = not paging.get("hasNextPage") and not paging.get("hasPreviousPage")
             placed = issue if issue.get("repository") or not around.name else {**issue, "repository": _named(around)}

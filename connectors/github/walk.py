@@ -110,21 +110,27 @@ Ask = Callable[[str | None, int, int], Call]
 """(cursor, size, attempts) -> the call for a page"""
 Find = Callable[[dict[str, Any]], Mapping[str, Any]]
 """an answer -> the connection in it; raises NotFoundError where what should hold it is not there"""
+Rescue = Callable[[str | None, int], Awaitable[tuple[Answer, dict[str, Any]]]]
+"""(cursor, size) -> the answer to `Ask` put together from smaller ones"""
 
 
-async def page(client: Client, ask: Ask, find: Find, sizes: Sizes, after: str | None, size: int) -> Slice | int:
+async def page(
+    client: Client, ask: Ask, find: Find, sizes: Sizes, after: str | None, size: int, rescue: Rescue | None = None
+) -> Slice | int:
     """Read one page; return the size to try next where GitHub did not manage this one.
 
-    A page that can be smaller is tried once; the smallest is repeated like any call.
+    A page that can be smaller is tried once; the smallest is repeated like any call, and then left to `rescue`.
     """
     smallest = size <= SMALLEST
     try:
         answer, told = await client.read(ask(after, size, 4 if smallest else 1))
+        sizes.fine(size)
     except VendorUnavailableError:
-        if smallest:
+        if not smallest:
+            return sizes.failed(size)
+        if rescue is None:
             raise
-        return sizes.failed(size)
-    sizes.fine(size)
+        answer, told = await rescue(after, size)
     if not isinstance(told, dict):
         raise VendorUnavailableError(f"{client.name}: GitHub answered {type(told).__name__} instead of an object.")
     return Slice(answer=answer, told=told, connection=find(told))
@@ -145,14 +151,16 @@ def cursor_of(client: Client, connection: Mapping[str, Any], before: str | None,
     return cursor
 
 
-async def follow(client: Client, what: str, ask: Ask, find: Find, sizes: Sizes) -> AsyncGenerator[Slice, None]:
+async def follow(
+    client: Client, what: str, ask: Ask, find: Find, sizes: Sizes, rescue: Rescue | None = None
+) -> AsyncGenerator[Slice, None]:
     """Yield the pages of a list to its end; where its cursor is not known any more it is read from its start."""
     after: str | None = None
     used: set[str] = set()
     size, empty, restarts = sizes.now, 0, 0
     for _ in range(MAX_PAGES):
         try:
-            found = await page(client, ask, find, sizes, after, size)
+            found = await page(client, ask, find, sizes, after, size, rescue)
         except CursorError:
             restarts += 1
             if after is None or restarts > RESTARTS:
@@ -250,9 +258,10 @@ class BothEnds(Generic[R]):
         *,
         total: int,
         sizes: Sizes,
+        rescue: Callable[[str], Rescue | None] = lambda direction: None,
     ) -> None:
         self._client, self._what = client, what
-        self._ask, self._find, self._take = ask, find, take
+        self._ask, self._find, self._take, self._rescue = ask, find, take, rescue
         self._sizes = sizes
         self._total = total
         self._read = 0
@@ -295,7 +304,8 @@ class BothEnds(Generic[R]):
             return self._ask(direction, after, first, attempts)
 
         try:
-            found = await page(self._client, ask, self._find, self._sizes, end.after, size)
+            rescue = self._rescue(direction)
+            found = await page(self._client, ask, self._find, self._sizes, end.after, size, rescue)
         except CursorError:
             end.restarts += 1
             if end.after is None or end.restarts > RESTARTS:

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from app.demo import github_projects as projects
-from domain.errors import NotFoundError, VendorUnavailableError
+from connectors.github import CONNECTOR
+from domain.errors import NotFoundError, PayloadError, VendorUnavailableError
 
 
 def keys(count, repository="acme/api"):
@@ -119,7 +120,79 @@ async def test_the_smallest_page_is_repeated_like_any_call_and_then_given_up(git
         github.site.faults.add("timeout", path="Issues", times=99)
         with pytest.raises(VendorUnavailableError, match=r"Gave up after 4 attempts"):
             await session.backfill()
-    assert [asked["first"] for asked in github.asked("Issues")] == [100, 50, 25, 12, 6, 5, 5, 5, 5]
+    assert [asked["first"] for asked in github.asked("Issues")] == [100, 50, 25, 12, 6, *[5] * 8]
+
+
+@pytest.fixture
+def poisoned(github):
+    """Let GitHub never manage an answer that holds a certain issue or its past."""
+
+    def poisoned(id):
+        asking = github.answer
+
+        async def answer(request):
+            told = await asking(request)
+            heavy = b"...Issue" in request.content or b"timelineItems" in request.content
+            if heavy and id.encode() in await told.aread():
+                return httpx.Response(502, json={"message": "Something went wrong"})
+            return told
+
+        github.answer = answer
+
+    return poisoned
+
+
+async def test_an_issue_that_github_cannot_give_is_named_and_the_rest_goes_on(github, discovered, connection, poisoned):
+    api = github.repository("api", 240)
+    bad = api.issues[117]
+    poisoned(bad.id)
+    async with discovered(connection, github) as session:
+        mark = {"updated_ms": session.reading.facts["read_ms"]}
+        for pages in (
+            await session.backfill(),
+            await session.fetch([issue.id for issue in api.issues]),
+            await session.changes({**mark, "updated_ms": mark["updated_ms"] - 30 * 86_400_000}),
+            [(await session.locate(bad.id, "acme/api")).page],
+        ):
+            found, refused = [], []
+            for page in pages:
+                for piece in CONNECTOR.split("items", page.body):
+                    try:
+                        parsed = CONNECTOR.parse("items", piece, session.connection, session.reading)
+                        found += [change.item.key for change in parsed.changes]
+                    except PayloadError as error:
+                        refused.append(str(error))
+            assert set(refused) == {f"Issue acme/api#118 ({bad.id}): GitHub cannot give it, alone either."}
+            if len(pages) > 1:
+                assert set(found) == set(keys(240)) - {"acme/api#118"}
+        assert len(await session.ids()) == 240
+
+
+async def test_a_past_that_github_cannot_give_is_named_and_the_rest_goes_on(github, discovered, connection, poisoned):
+    api = github.repository("api", 40)
+    bad = api.issues[17]
+    poisoned(bad.id)
+    async with discovered(connection, github) as session:
+        pages = await session.history([issue.id for issue in api.issues])
+        pieces = [piece for page in pages for piece in CONNECTOR.split("history", page.body)]
+        refused, whole = [], []
+        for piece in pieces:
+            try:
+                whole += CONNECTOR.parse("history", piece, session.connection, session.reading).history_of
+            except PayloadError as error:
+                refused.append(str(error))
+    assert refused == [f"The past of issue {bad.id}: GitHub cannot give it, alone either."]
+    assert sorted(whole) == sorted(issue.id for issue in api.issues if issue is not bad)
+
+
+async def test_nothing_is_called_unreadable_where_github_is_out_of_order(github, discovered, connection):
+    api = github.repository("api", 2)
+    async with discovered(connection, github) as session:
+        github.site.faults.add("timeout", times=99)
+        with pytest.raises(VendorUnavailableError):
+            await session.fetch([issue.id for issue in api.issues])
+        with pytest.raises(VendorUnavailableError):
+            await session.history([issue.id for issue in api.issues])
 
 
 async def test_pages_grow_back_slowly(github, discovered, connection):
