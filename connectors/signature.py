@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from domain.errors import SignatureError
@@ -40,6 +41,14 @@ def check(secret: str, body: bytes, received: str | None, *, prefix: str = "") -
 def fresh(sent_at: datetime, now: datetime, window: timedelta) -> bool:
     """Tell whether `sent_at` lies within `window` of `now`, on either side; both are aware."""
     return abs(now - sent_at) <= window
+
+
+def header(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a header by its lower-case name, however the sender writes it."""
+    found = headers.get(name)
+    if found is not None:
+        return found
+    return next((value for key, value in headers.items() if key.lower() == name), None)
 
 
 def _octets(text: str | bytes) -> bytes:

@@ -10,16 +10,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connectors.github.shapes import (
-    Repository,
-    as_milestone,
-    as_node,
-    is_pull_request,
-    is_rest,
-    load,
-    rest_id,
-    text_of,
-)
+from connectors.github.shapes import Repository, as_milestone, as_node, is_pull_request, is_rest, rest_id, text_of
+from connectors.shapes import load
 from domain.errors import PayloadError
 
 WORK = frozenset({"Issue", "Milestone"})

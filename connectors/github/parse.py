@@ -24,10 +24,7 @@ from connectors.github.shapes import (
     Repository,
     day,
     folded,
-    instant,
-    is_number,
     key_of,
-    load,
     object_of,
     objects,
     place_in,
@@ -46,6 +43,7 @@ from connectors.github.values import (
     leading,
     projects_of,
 )
+from connectors.shapes import instant, is_number, load
 from domain.errors import PayloadError
 from domain.work import Category, Level, Upsert, WorkItem
 from domain.workspace import Connection

@@ -15,7 +15,8 @@ from connectors import graphql
 from connectors.base import Call, Json, Outlet, Spot, There
 from connectors.github.markdown import escape, unescape
 from connectors.github.queries import GRAPHQL
-from connectors.github.shapes import load, object_of, objects
+from connectors.github.shapes import object_of, objects
+from connectors.shapes import load
 from connectors.words import one_line, progress_words, shorten
 from domain.errors import RejectedError
 from domain.facts import StatusUpdate

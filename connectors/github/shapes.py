@@ -8,12 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any, TypeGuard
+from datetime import date
+from typing import Any
 
-import orjson
-
-from domain.errors import PayloadError
+from connectors.shapes import is_number
 
 _PLACE = re.compile(r"https?://[^/]+(?:/api/v3)?(?:/repos)?/([^/]+/[^/]+)/(?:issues|pull|milestones?)/([0-9]+)")
 _REPOSITORY = re.compile(r"/repos/([^/]+/[^/]+)$")
@@ -39,27 +37,6 @@ class Repository:
     archived: bool = False
 
 
-def load(body: object) -> Any:
-    """Return the JSON value of a body, or `body` where it is one already; raise PayloadError where it is none."""
-    if not isinstance(body, bytes):
-        return body
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise PayloadError(f"The body is not JSON: {error}.") from error
-
-
-def instant(value: object) -> datetime | None:
-    """Return a time such as ``2026-11-20T16:15:30Z`` as aware UTC, None where it is none or has no offset."""
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-        return at.astimezone(UTC) if at.tzinfo is not None else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def day(value: object) -> date | None:
     """Return the date of ``2026-11-22`` or of a time, as it is written there."""
     if not isinstance(value, str):
@@ -73,11 +50,6 @@ def day(value: object) -> date | None:
 def text_of(value: object) -> str | None:
     """Return `value` where it is a text that is not empty."""
     return value if isinstance(value, str) and value else None
-
-
-def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether `value` is a number; true and false are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def folded(name: str) -> str:

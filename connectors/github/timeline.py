@@ -19,7 +19,6 @@ from connectors.github.shapes import (
     UNREAD,
     Repository,
     as_node,
-    instant,
     is_pull_request,
     is_rest,
     key_of,
@@ -28,6 +27,7 @@ from connectors.github.shapes import (
     rest_id,
     text_of,
 )
+from connectors.shapes import instant
 from domain.errors import PayloadError
 from domain.work import Transition
 

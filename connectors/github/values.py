@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from connectors.github.plan import Plan
-from connectors.github.shapes import folded, is_number, object_of, objects, text_of
+from connectors.github.shapes import folded, object_of, objects, text_of
+from connectors.shapes import is_number
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _PROJECT = re.compile(r"/(?:orgs|users)/([^/]+)/projects/([0-9]+)")

@@ -14,17 +14,9 @@ from connectors.base import Parsed, Reading
 from connectors.github.events import IGNORED, event_of
 from connectors.github.plan import Plan, plan_of
 from connectors.github.publish import MARKER
-from connectors.github.shapes import (
-    Repository,
-    is_pull_request,
-    key_of,
-    load,
-    object_of,
-    repository_of,
-    rest_id,
-    text_of,
-)
-from connectors.signature import check
+from connectors.github.shapes import Repository, is_pull_request, key_of, object_of, repository_of, rest_id, text_of
+from connectors.shapes import load
+from connectors.signature import check, header
 from domain.errors import PayloadError, SignatureError
 from domain.work import Change, Delete, Ignored, ItemRef, Refetch
 from domain.workspace import Connection
@@ -175,20 +167,13 @@ def verify(headers: Mapping[str, str], body: bytes, secret: str, now: datetime) 
     is known by its delivery id.
     https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
     """
-    signature = _header(headers, "x-hub-signature-256")
-    if signature is None and _header(headers, "x-hub-signature") is not None:
+    signature = header(headers, "x-hub-signature-256")
+    if signature is None and header(headers, "x-hub-signature") is not None:
         raise SignatureError("The delivery is signed with SHA-1 alone, which is not accepted; expected sha256.")
     check(secret, body, signature, prefix="sha256=")
 
 
 def delivery_id(headers: Mapping[str, str], body: bytes) -> str:
     """Return what the delivery is known by: GitHub's GUID, the same when it is sent again, else the body's hash."""
-    guid = (_header(headers, "x-github-delivery") or "").strip()
+    guid = (header(headers, "x-github-delivery") or "").strip()
     return guid or f"sha256:{hashlib.sha256(body).hexdigest()}"
-
-
-def _header(headers: Mapping[str, str], name: str) -> str | None:
-    found = headers.get(name)
-    if found is not None:
-        return found
-    return next((value for key, value in headers.items() if key.lower() == name), None)

@@ -15,7 +15,8 @@ import orjson
 from connectors.base import Parsed, Reading
 from connectors.jira.changelog import read_history
 from connectors.jira.plan import Plan, defaults, level_of, plan_of
-from connectors.jira.shapes import identity, instant, is_number, issues_of, load, reference, text_of
+from connectors.jira.shapes import identity, instant, issues_of, reference, text_of
+from connectors.shapes import is_number, load
 from domain.errors import PayloadError
 from domain.work import Category, Level, Upsert, WorkItem
 from domain.workspace import Connection

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.base import Call, Json, Outlet, Reading, Spot, There
-from connectors.jira.shapes import load
+from connectors.shapes import load
 from connectors.words import OVER, nowhere, one_line, progress_words, shorten
 from domain.facts import StatusUpdate
 from domain.okr import HEALTH_WORDS

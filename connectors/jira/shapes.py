@@ -7,23 +7,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any, TypeGuard
+from typing import Any
 
-import orjson
-
+from connectors.shapes import instant as stated_instant
+from connectors.shapes import is_number
 from domain.errors import PayloadError
 
 _KEY = re.compile(r"[^\s-]+-[0-9]+")
-
-
-def load(body: object) -> Any:
-    """Return the JSON value of a body, or `body` where it is one already; raise PayloadError where it is none."""
-    if not isinstance(body, bytes):
-        return body
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise PayloadError(f"The body is not JSON: {error}.") from error
 
 
 def instant(value: object) -> datetime | None:
@@ -32,15 +22,12 @@ def instant(value: object) -> datetime | None:
     ``2019-02-15T19:15:40.477-0800`` and ``…Z`` are read, and epoch numbers in seconds or milliseconds
     (the changelog endpoints' documentation shows both). A time without an offset is none.
     """
+    if not is_number(value):
+        return stated_instant(value)
     try:
-        if isinstance(value, str):
-            at = datetime.fromisoformat(value)
-            return at.astimezone(UTC) if at.tzinfo is not None else None
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value / 1000 if abs(value) >= 1e11 else value, UTC)
+        return datetime.fromtimestamp(value / 1000 if abs(value) >= 1e11 else value, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return None
 
 
 def issues_of(page: Any) -> list[Any]:
@@ -73,11 +60,6 @@ def identity(issue: Any) -> tuple[str, str]:
 def text_of(value: object) -> str | None:
     """Return `value` where it is a text."""
     return value if isinstance(value, str) else None
-
-
-def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether `value` is a number; true and false are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def reference(value: Any) -> tuple[str | None, str | None]:

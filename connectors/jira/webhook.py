@@ -15,8 +15,8 @@ import orjson
 
 from connectors.base import Parsed, Reading
 from connectors.jira.publish import APPLICATION
-from connectors.jira.shapes import load
-from connectors.signature import check, hmac_sha256, same
+from connectors.shapes import load
+from connectors.signature import check, header, hmac_sha256, same
 from domain.errors import PayloadError, SignatureError
 from domain.work import Change, Delete, Ignored, ItemRef, Refetch
 from domain.workspace import Connection
@@ -189,14 +189,14 @@ def verify(headers: Mapping[str, str], body: bytes, secret: str, now: datetime) 
     ``Authorization: Bearer <JWT>``, HS256 with the app's client secret, whose times are compared with `now`.
     https://developer.atlassian.com/cloud/jira/platform/webhooks/#secure-admin-webhooks
     """
-    signature = _header(headers, "x-hub-signature")
+    signature = header(headers, "x-hub-signature")
     if signature is not None:
         method, _, _ = signature.partition("=")
         if method != "sha256":
             raise SignatureError(f"The signature method '{method[:20]}' is not accepted; expected sha256.")
         check(secret, body, signature, prefix="sha256=")
         return
-    scheme, _, token = (_header(headers, "authorization") or "").partition(" ")
+    scheme, _, token = (header(headers, "authorization") or "").partition(" ")
     if scheme.lower() not in ("bearer", "jwt") or not token:
         raise SignatureError("The delivery carries no signature. Set the webhook's secret in Jira and in Keyrail.")
     _verify_token(token.strip(), secret, now)
@@ -253,12 +253,5 @@ def delivery_id(headers: Mapping[str, str], body: bytes) -> str:
     The hash covers the body's `timestamp`, so a change made twice is two deliveries. Two recorded bodies may share
     timestamp and issue and still differ, hence the whole body.
     """
-    identifier = (_header(headers, "x-atlassian-webhook-identifier") or "").strip()
+    identifier = (header(headers, "x-atlassian-webhook-identifier") or "").strip()
     return identifier or f"sha256:{hashlib.sha256(body).hexdigest()}"
-
-
-def _header(headers: Mapping[str, str], name: str) -> str | None:
-    found = headers.get(name)
-    if found is not None:
-        return found
-    return next((value for key, value in headers.items() if key.lower() == name), None)

@@ -25,11 +25,8 @@ from connectors.linear.shapes import (
     day,
     identifier_of,
     identity,
-    instant,
-    is_number,
     key_of,
     listed,
-    load,
     mirrors_of,
     name_of,
     nodes_of,
@@ -37,6 +34,7 @@ from connectors.linear.shapes import (
     reference,
     text_of,
 )
+from connectors.shapes import instant, is_number, load
 from domain.errors import PayloadError
 from domain.work import Category, Change, Delete, ItemRef, Level, Refetch, Upsert, WorkItem
 from domain.workspace import Connection

@@ -11,19 +11,8 @@ from typing import Any
 
 from connectors.base import Parsed
 from connectors.linear.plan import Plan
-from connectors.linear.shapes import (
-    ISSUE,
-    child,
-    cycle_of,
-    identity,
-    instant,
-    is_number,
-    key_of,
-    listed,
-    nodes_of,
-    reference,
-    text_of,
-)
+from connectors.linear.shapes import ISSUE, child, cycle_of, identity, key_of, listed, nodes_of, reference, text_of
+from connectors.shapes import instant, is_number
 from domain.errors import PayloadError
 from domain.work import Transition
 

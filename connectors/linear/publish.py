@@ -12,7 +12,8 @@ from urllib.parse import quote
 from connectors.base import Call, Json, Outlet, Spot, There
 from connectors.graphql import request
 from connectors.linear.queries import PATH
-from connectors.linear.shapes import child, listed, load, text_of
+from connectors.linear.shapes import child, listed, text_of
+from connectors.shapes import load
 from connectors.words import nowhere, one_line, progress_words, shorten
 from domain.errors import PayloadError, RejectedError
 from domain.facts import StatusUpdate

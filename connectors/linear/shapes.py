@@ -8,12 +8,11 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
-from typing import Any, TypeGuard
-
-import orjson
+from datetime import date
+from typing import Any
 
 from connectors.graphql import errors_of
+from connectors.shapes import is_number
 from domain.errors import PayloadError
 
 ISSUE, PROJECT, INITIATIVE = "Issue", "Project", "Initiative"
@@ -40,27 +39,6 @@ MONTHS: Mapping[str, int] = {"month": 1, "quarter": 3, "halfYear": 6, "year": 12
 """Months of a span, by the resolution of a date."""
 
 
-def load(body: object) -> Any:
-    """Return the JSON value of a body, or `body` where it is one already; raise PayloadError where it is none."""
-    if not isinstance(body, bytes):
-        return body
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise PayloadError(f"The body is not JSON: {error}.") from error
-
-
-def instant(value: object) -> datetime | None:
-    """Return a time such as ``2026-11-20T16:15:30.250Z`` as aware UTC, None where it is none or has no offset."""
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-        return at.astimezone(UTC) if at.tzinfo is not None else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def day(value: object, resolution: object = None, *, end: bool = False) -> date | None:
     """Return the day of a TimelessDate; of a month, quarter, half year or year its first day, or its last (`end`)."""
     if not isinstance(value, str):
@@ -82,11 +60,6 @@ def day(value: object, resolution: object = None, *, end: bool = False) -> date 
 def text_of(value: object) -> str | None:
     """Return `value` where it is a text that says something."""
     return value if isinstance(value, str) and value else None
-
-
-def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether `value` is a number; true and false are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def child(node: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -22,16 +22,15 @@ from connectors.linear.shapes import (
     cycle_of,
     identifier_of,
     identity,
-    is_number,
     key_of,
     listed,
-    load,
     name_of,
     people_of,
     reference,
     text_of,
 )
-from connectors.signature import check, fresh
+from connectors.shapes import is_number, load
+from connectors.signature import check, fresh, header
 from domain.errors import PayloadError, StaleDeliveryError
 from domain.work import Change, Delete, Ignored, ItemRef, Refetch, Upsert
 from domain.workspace import Connection
@@ -181,7 +180,7 @@ def verify(headers: Mapping[str, str], body: bytes, secret: str, now: datetime) 
     epoch milliseconds; the header ``Linear-Timestamp`` is not signed, so it proves nothing. What is stale is answered
     as accepted, and `hints` says what to read again. https://linear.app/developers/webhooks#securing-webhooks
     """
-    check(secret, body, _header(headers, "linear-signature"))
+    check(secret, body, header(headers, "linear-signature"))
     sent = _sent_at(body)
     if sent is None:
         raise StaleDeliveryError("The delivery does not say when it was sent ('webhookTimestamp').")
@@ -203,12 +202,5 @@ def delivery_id(headers: Mapping[str, str], body: bytes) -> str:
 
     Never `webhookId`, which is that of the configuration and the same on every delivery.
     """
-    identifier = (_header(headers, "linear-delivery") or "").strip()
+    identifier = (header(headers, "linear-delivery") or "").strip()
     return identifier or f"sha256:{hashlib.sha256(body).hexdigest()}"
-
-
-def _header(headers: Mapping[str, str], name: str) -> str | None:
-    found = headers.get(name)
-    if found is not None:
-        return found
-    return next((value for key, value in headers.items() if key.lower() == name), None)
