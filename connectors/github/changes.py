@@ -17,7 +17,7 @@ from connectors.base import Answer, Call, Json, Page, Reading
 from connectors.github import queries, rest
 from connectors.github.client import ids_step, repository_steps
 from connectors.github.limits import server_time
-from connectors.github.listing import issues_among, items_of, milestones_of
+from connectors.github.listing import counted, issues_among, items_of, milestones_of
 from connectors.github.shapes import object_of, objects
 from connectors.github.site import (
     LANES,
@@ -238,7 +238,8 @@ def _faces(mark: Mapping[str, Any], reading: Reading) -> dict[str, Json] | None:
 async def _in_repositories(sweep: Sweep, look: Look, known: Mapping[str, Json] | None) -> AsyncGenerator[Page, None]:
     """Yield what changed in repositories; those that are new, renamed or archived since are read whole."""
     whole = [seen for seen in look.ours if known is not None and known.get(seen.id) != seen.face]
-    steps = await repository_steps(sweep.client, sweep.site, [seen.name for seen in whole], "changes", sweep.sizes)
+    counts = await counted(sweep.client, sweep.site, [seen.name for seen in whole])
+    steps = [step for one in counts for step in repository_steps(sweep.client, sweep.site, one, "changes", sweep.sizes)]
     for seen in look.ours:
         if seen in whole:
             continue

@@ -14,7 +14,7 @@ import orjson
 from connectors.base import Located, Page, Reading, Resume
 from connectors.github import queries, rest
 from connectors.github.limits import kind_of
-from connectors.github.listing import counted, issue_lists, milestones_of, outside, taken
+from connectors.github.listing import Counted, counted, issue_lists, milestones_of, outside, taken
 from connectors.github.shapes import object_of
 from connectors.github.site import (
     LANES,
@@ -39,35 +39,52 @@ async def backfill(client: Client, connection: Connection, reading: Reading, res
     """Yield every item in scope in pages of up to a hundred, as they complete.
 
     Several lists are read side by side, each from both ends. What an interrupted run has stored already is read
-    again, a hundred issues a request: no list tells ids any cheaper.
+    again, a hundred issues a request: no list tells ids any cheaper. A repository that goes out of sight meanwhile
+    is left alone; the next discovery tells of it.
     """
     site = site_of(connection, reading)
     sizes = Sizes()
-    steps = await repository_steps(client, site, site.repositories, "backfill", sizes)
+    counts = await counted(client, site, site.repositories, leave_out=True)
+    steps = [
+        _while_visible(client, one.repository, step)
+        for one in counts
+        for step in repository_steps(client, site, one, "backfill", sizes)
+    ]
     steps += project_steps(client, site, "backfill", sizes)
     async with aclosing(numbered(growing(steps, LANES))) as pages:
         async for page in pages:
             yield page
 
 
-async def repository_steps(
-    client: Client, site: Site, repositories: Sequence[str], stream: str, sizes: Sizes
-) -> list[Step[Page]]:
-    """Return the steps that read repositories whole, and their milestones where those are items."""
+def _while_visible(client: Client, repository: str, step: Step[Page]) -> Step[Page]:
+    """Return the step that ends a list in peace where its repository went out of sight."""
+
+    async def guarded() -> Done[Page]:
+        try:
+            done = await step()
+        except NotFoundError:
+            if await _visible(client, repository):
+                raise
+            return Done([])
+        return Done(done.results, [_while_visible(client, repository, following) for following in done.more])
+
+    return guarded
+
+
+def repository_steps(client: Client, site: Site, counts: Counted, stream: str, sizes: Sizes) -> list[Step[Page]]:
+    """Return the steps that read a repository whole, and its milestones where those are items."""
 
     async def take(found: Slice) -> list[Page]:
         if not found.nodes:
             return []
         return [await whole_page(client, site, stream, found.answer, found.told, found.nodes)]
 
-    steps: list[Step[Page]] = []
-    for one in await counted(client, site, repositories):
-        if site.old:
-            steps.append(stepwise(rest.pages(client, site, one.repository, stream)))
-        else:
-            steps += issue_lists(client, site, one, take, sizes)
-        if one.milestones:
-            steps.append(taken(milestones_of(client, one.repository, sizes), take))
+    if site.old:
+        steps = [stepwise(rest.pages(client, site, counts.repository, stream))]
+    else:
+        steps = issue_lists(client, site, counts, take, sizes)
+    if counts.milestones:
+        steps.append(taken(milestones_of(client, counts.repository, sizes), take))
     return steps
 
 

@@ -45,7 +45,8 @@ async def count(client: Client, connection: Connection, reading: Reading) -> int
     Items of projects count only where nothing else is in scope: they may be issues of the same repositories.
     """
     site = site_of(connection, reading)
-    total = sum(one.issues + one.milestones for one in await counted(client, site, site.repositories))
+    repositories = await counted(client, site, site.repositories, leave_out=True)
+    total = sum(one.issues + one.milestones for one in repositories)
     if site.repositories or not site.projects:
         return total
     for id in site.projects.values():
@@ -54,13 +55,17 @@ async def count(client: Client, connection: Connection, reading: Reading) -> int
     return total
 
 
-async def counted(client: Client, site: Site, repositories: Sequence[str]) -> list[Counted]:
-    """Count the issues of each repository; the largest comes first."""
+async def counted(client: Client, site: Site, repositories: Sequence[str], *, leave_out: bool = False) -> list[Counted]:
+    """Count the issues of each repository; the largest comes first.
+
+    One that is out of sight is left out where that is asked for, else it ends in a NotFoundError.
+    """
 
     async def work(names: list[str]) -> list[Counted]:
         _, told = await ask(client, queries.counts(names, milestones=site.milestones))
         data = data_of(told)
-        return [_counted(client, name, data.get(f"r{at}")) for at, name in enumerate(names)]
+        answered = [(name, data.get(f"r{at}")) for at, name in enumerate(names)]
+        return [_counted(client, name, told) for name, told in answered if told is not None or not leave_out]
 
     found: list[Counted] = []
     groups = chunked(repositories, queries.REPOSITORIES)

@@ -202,5 +202,6 @@ OUTLETS: Mapping[str, Outlet] = {
         read=comment_read,
         current=comment_current,
         remove=comment_remove,
+        stands_on=lambda key: "/milestone/" not in key,
     ),
 }

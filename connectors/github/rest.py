@@ -146,18 +146,18 @@ async def read_ids(client: Client, site: Site, stream: str, ids: Sequence[str]) 
             milestones.append(id)
         else:
             missing.append(id)
-    body = orjson.dumps(found)
     page = Page(
         kind="items",
         stream=stream,
         number=0,
-        body=body,
+        body=orjson.dumps(found),
         read_at=answer.sent_at,
         items=len(found),
         missing=tuple(missing),
         payload=found,
     )
-    return [page, *(await graphql.read_ids(client, site, stream, milestones) if milestones else [])]
+    others = await graphql.read_ids(client, site, stream, milestones) if milestones else []
+    return others if others and not found and not missing else [page, *others]
 
 
 async def _one(client: Client, site: Site, repository: str, number: int) -> Json:

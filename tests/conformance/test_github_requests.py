@@ -68,6 +68,7 @@ def selections():
 def calls_of(selection):
     yield queries.listing(selection, "acme/api", "ASC", state="OPEN", after="c", first=100)
     yield queries.changed(selection, "acme/api", SINCE, after="c")
+    yield queries.changed(None, "acme/api", SINCE, after="c")
     yield queries.by_ids(selection, IDS_100)
     for name in lists_of(selection):
         yield queries.rest_of(selection, name, "I_1", "c")

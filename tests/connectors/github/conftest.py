@@ -111,7 +111,7 @@ def opened():
             connection,
             access=access(connection, now=lambda: github.now, **more),
             dialect=DIALECT,
-            transport=httpx.MockTransport(github.answer),
+            transport=httpx.MockTransport(lambda request: github.answer(request)),
             on_wait=lambda text, until: github.waits.append((text, until)),
             sleep=github.sleep,
             now=lambda: github.now,

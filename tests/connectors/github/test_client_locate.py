@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from app.demo import github_projects as projects
+from app.demo.github_graph import OLD_SERVER
 
 
 @pytest.fixture
@@ -104,3 +105,18 @@ async def test_a_number_that_another_issue_has_by_now_says_nothing_for_the_old_o
         milestone = await session.locate("MI_gone", "acme/api", key="acme/api/milestone/1")
     assert (found.state, found.detail) == ("deleted", "acme/api#1 is another issue now")
     assert milestone.state == "deleted"
+
+
+async def test_a_milestone_of_an_old_server_is_handed_out(make_github, discovered, connection):
+    github = make_github(server="3.14.0", without=OLD_SERVER | {"Issue.stateReason"})
+    api = github.repository("api", 1)
+    beta = github.site.add_milestone(api, "Beta")
+    old = replace(connection, url="https://git.acme.example/api/v3", epics={"milestones": True})
+    async with discovered(old, github) as session:
+        found = await session.locate(beta.id, "acme/api")
+        issue = await session.locate(api.issues[0].id, "acme/api")
+        pages = await session.fetch([beta.id, api.issues[0].id, "I_gone"])
+    assert (found.state, session.keys([found.page])) == ("present", ["acme/api/milestone/1"])
+    assert (issue.state, session.keys([issue.page])) == ("present", ["acme/api#1"])
+    assert session.keys(pages) == ["acme/api#1", "acme/api/milestone/1"]
+    assert [id for page in pages for id in page.missing] == ["I_gone"]

@@ -330,6 +330,31 @@ async def test_a_fetch_that_takes_too_long_is_halved(github, discovered, connect
     assert [len(asked["ids"]) for asked in github.asked("ByIds")] == [40, 20, 20]
 
 
+@pytest.mark.parametrize("after", [1, 2, 4])
+async def test_a_repository_that_vanishes_under_way_takes_nothing_else_along(github, discovered, connection, after):
+    api, _ = github.repository("api", 450), github.repository("web", 3)
+    scoped = replace(connection, scope={"repositories": ["acme/api", "acme/web"]})
+    async with discovered(scoped, github) as session:
+        asking = github.answer
+
+        async def answer(request):
+            api.hidden = len(github.calls) >= after
+            return await asking(request)
+
+        github.answer = answer
+        pages = await session.backfill()
+        assert {"acme/web#1", "acme/web#2", "acme/web#3"} <= set(session.keys(pages))
+        assert await session.count() == 3
+
+
+async def test_a_repository_that_is_missing_in_one_answer_alone_ends_the_backfill(github, discovered, connection):
+    github.repository("api", 3)
+    async with discovered(connection, github) as session:
+        github.plan("Issues", httpx.Response(200, json={"data": {"repository": None}}))
+        with pytest.raises(NotFoundError, match="repository 'acme/api'"):
+            await session.backfill()
+
+
 async def test_a_repository_that_vanishes_under_way_ends_the_census(github, discovered, connection):
     api = github.repository("api", 3)
     async with discovered(connection, github) as session:
