@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import difflib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -25,11 +25,14 @@ from connectors.github.site import ask, chunked, scoped
 from connectors.github.walk import Sizes, data_of, follow
 from connectors.graphql import errors_of
 from connectors.http import Client
-from domain.errors import AuthError, ConfigError, NotFoundError, RejectedError
+from domain.errors import AuthError, ConfigError, KeyrailError, NotFoundError, RejectedError
 from domain.workspace import Connection
 
 NEEDED = frozenset({"stateReason"})
 """fields of `Issue` without which GraphQL tells less than REST does"""
+T = TypeVar("T")
+Refused = dict[tuple[str, str], KeyrailError]
+"""(key of `scope`, name) -> why GitHub refuses to show it"""
 _KINDS = ("repositories", "organizations", "projects")
 
 
@@ -45,11 +48,14 @@ async def discover(client: Client, connection: Connection, before: Reading | Non
         raise AuthError(
             f"{client.name}: GitHub answers, but names no account for {client.access.source}. Check `auth`."
         )
+    refused: Refused = {}
     named, organizations, projects = await asyncio.gather(
-        _repositories(client, connection), _organizations(client, connection), _projects(client, connection, can)
+        _repositories(client, connection, refused),
+        _organizations(client, connection, refused),
+        _projects(client, connection, can, refused),
     )
-    lost = await _lost(client, connection, before, {"repositories": named, "organizations": organizations,
-                                                    "projects": projects})  # fmt: skip
+    shown = {"repositories": named, "organizations": organizations, "projects": projects}
+    lost = await _lost(client, connection, before, shown, refused)
     roster = _roster(named, organizations)
     owners = await _owners(client, can, named, organizations, projects)
     found = Found(owners=owners, projects={key: node for key, node in projects.items() if node is not None}, can=can)
@@ -117,23 +123,43 @@ def capabilities_of(told: Mapping[str, Json]) -> frozenset[str]:
 # --- scope
 
 
-async def _repositories(client: Client, connection: Connection) -> dict[str, dict[str, Any] | None]:
+async def _unless_refused(asking: Awaitable[T], refused: Refused, key: str, name: str) -> T | None:
+    """Return what is asked for; None where GitHub refuses to show it, with the reason put into `refused`."""
+    try:
+        return await asking
+    except (AuthError, RejectedError) as error:
+        if isinstance(error, RejectedError) and error.status != 403:
+            raise
+        refused[key, name] = error
+        return None
+
+
+async def _repositories(client: Client, connection: Connection, refused: Refused) -> dict[str, dict[str, Any] | None]:
     """Return the named repositories as GitHub has them now, None for those that it does not show."""
     found: dict[str, dict[str, Any] | None] = {}
-    for names in chunked(_sound(connection, "repositories"), queries.REPOSITORIES):
+
+    async def look(names: list[str]) -> None:
         _, told = await ask(client, queries.repositories(names))
-        data = data_of(told)
-        for at, name in enumerate(names):
-            node = data.get(f"r{at}")
-            found[name] = node if isinstance(node, dict) else None
+        nodes = [data_of(told).get(f"r{at}") for at in range(len(names))]
+        found.update((name, node if isinstance(node, dict) else None) for name, node in zip(names, nodes, strict=True))
+
+    for names in chunked(_sound(connection, "repositories"), queries.REPOSITORIES):
+        try:
+            await look(names)
+        except (AuthError, RejectedError):  # one of them may be refused for all: each alone tells which
+            for name in names:
+                found[name] = None
+                await _unless_refused(look([name]), refused, "repositories", name)
     return found
 
 
-async def _organizations(client: Client, connection: Connection) -> dict[str, list[dict[str, Any]] | None]:
+async def _organizations(
+    client: Client, connection: Connection, refused: Refused
+) -> dict[str, list[dict[str, Any]] | None]:
     """Return the repositories of the organizations in scope, None for an organization that GitHub does not show."""
     names = _sound(connection, "organizations")
-    lists = await asyncio.gather(*(_repositories_of(client, name) for name in names))
-    return dict(zip(names, lists, strict=True))
+    asked = (_unless_refused(_repositories_of(client, name), refused, "organizations", name) for name in names)
+    return dict(zip(names, await asyncio.gather(*asked), strict=True))
 
 
 async def _repositories_of(client: Client, login: str) -> list[dict[str, Any]] | None:
@@ -154,7 +180,9 @@ async def _repositories_of(client: Client, login: str) -> list[dict[str, Any]] |
         return None
 
 
-async def _projects(client: Client, connection: Connection, can: frozenset[str]) -> dict[str, dict[str, Any] | None]:
+async def _projects(
+    client: Client, connection: Connection, can: frozenset[str], refused: Refused
+) -> dict[str, dict[str, Any] | None]:
     """Return the projects in scope with their fields, None for those that GitHub does not show."""
     keys = scoped(connection, "projects")
     if keys and "projectItems" not in can:
@@ -169,7 +197,8 @@ async def _projects(client: Client, connection: Connection, can: frozenset[str])
         found = object_of(data_of(told).get("repositoryOwner")).get("projectV2")
         return found if isinstance(found, dict) else None
 
-    return dict(zip(keys, await asyncio.gather(*(one(key) for key in keys)), strict=True))
+    asked = (_unless_refused(one(key), refused, "projects", key) for key in keys)
+    return dict(zip(keys, await asyncio.gather(*asked), strict=True))
 
 
 def _sound(connection: Connection, key: str) -> list[str]:
@@ -185,11 +214,15 @@ def _sound(connection: Connection, key: str) -> list[str]:
 
 
 async def _lost(
-    client: Client, connection: Connection, before: Reading | None, found: Mapping[str, Mapping[str, object]]
+    client: Client,
+    connection: Connection,
+    before: Reading | None,
+    found: Mapping[str, Mapping[str, object]],
+    refused: Refused,
 ) -> dict[str, list[Json]]:
     """Return what of the scope we used to see and do not see any more, unless that is all of it.
 
-    Raises ConfigError for what we never saw.
+    Raises the refusal, or ConfigError, for what we never saw.
     """
     missing = {key: [name for name, node in names.items() if node is None] for key, names in found.items()}
     all_gone = not any(node is not None for names in found.values() for node in names.values())
@@ -197,7 +230,7 @@ async def _lost(
         seen = _names(before.facts.get("seen") if before else None, key)
         for name in names:
             if all_gone or name.lower() not in seen:
-                raise ConfigError(await _unknown(client, connection, key, name))
+                raise refused.get((key, name)) or ConfigError(await _unknown(client, connection, key, name))
     return {key: list(names) for key, names in missing.items()}
 
 

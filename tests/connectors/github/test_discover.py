@@ -219,3 +219,32 @@ async def test_issue_statuses_are_read_where_the_server_has_them(github, discove
     assert "Odd" not in reading.facts["statuses"]
     github.plan("Capabilities", httpx.Response(200, json={"data": told}))
     assert "Building" not in (await discover(connection)).facts["statuses"]
+
+
+async def test_what_single_sign_on_hides_is_lost_where_it_was_seen_and_said_where_it_was_not(
+    github, discover, connection
+):
+    globex = github.site.add_organization("globex", "Globex")
+    github.site.add_repository(globex, "shop", at=github.at)
+    github.repository("api", 1)
+    for key, name in (("organizations", "globex"), ("repositories", "globex/shop")):
+        scoped = replace(connection, scope={"repositories": ["acme/api"]})
+        scoped = replace(scoped, scope={**scoped.scope, key: [*scoped.scope.get(key, ()), name]})
+        before = await discover(scoped)
+        github.site.faults.sso_required.add("globex")
+        told = await discover(scoped, before)
+        assert told.lost == {key: [name]}
+        assert list(told.facts["repositories"]) == ["acme/api"]
+        with pytest.raises(AuthError, match="single sign-on"):
+            await discover(scoped)
+        github.site.faults.sso_required.clear()
+
+
+async def test_a_project_that_is_refused_is_lost_where_it_was_seen(github, discover, connection, board):
+    scoped = replace(connection, scope={"repositories": ["acme/api"], "projects": ["acme/1"]})
+    before = await discover(scoped)
+    refused = {"data": {"repositoryOwner": None}, "errors": [{"type": "FORBIDDEN", "message": "IP allow list"}]}
+    github.plan("Project", httpx.Response(200, json=refused), httpx.Response(200, json=refused))
+    assert (await discover(scoped, before)).lost == {"projects": ["acme/1"]}
+    with pytest.raises(RejectedError, match="IP allow list"):
+        await discover(scoped)
