@@ -25,6 +25,7 @@ from connectors.github.site import (
     ask,
     chunked,
     issues_in,
+    nodes_of,
     nothing,
     number_of,
     repository_of,
@@ -322,14 +323,8 @@ async def _parents(sweep: Sweep) -> AsyncGenerator[Page, None]:
         async for page in pages:
             if not site.projects:
                 yield page
-            elif (ours := sweep.only(page, _nodes(page))) is not None:
+            elif (ours := sweep.only(page, nodes_of(page))) is not None:
                 yield replace(ours, missing=())
-
-
-def _nodes(page: Page) -> list[dict[str, Any]]:
-    told = page.payload
-    nodes = data_of(told).get("nodes") if isinstance(told, dict) else told
-    return [node for node in nodes if isinstance(node, dict)] if isinstance(nodes, list) else []
 
 
 async def _in_projects(
@@ -357,7 +352,7 @@ async def _in_projects(
         steps += [ids_step(sweep.client, sweep.site, "changes", part) for part in chunked(changed)]
         async with aclosing(growing(steps, LANES)) as pages:
             async for page in pages:
-                sweep.note(_nodes(page))
+                sweep.note(nodes_of(page))
                 yield page
 
 

@@ -5,9 +5,8 @@ Pages go out as they came in; what they mean is told by `parse`. Calls are built
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Any
 
 import orjson
 
@@ -21,6 +20,8 @@ from connectors.github.site import (
     Site,
     ask,
     chunked,
+    in_scope,
+    nodes_of,
     numbered,
     read_ids,
     repository_of,
@@ -120,11 +121,11 @@ async def read_items(client: Client, site: Site, stream: str, ids: Sequence[str]
 
 
 async def fetch(client: Client, connection: Connection, reading: Reading, ids: Sequence[str]) -> AsyncIterator[Page]:
-    """Yield the given items as they are now, in pages; those that are gone or hidden are `missing`."""
+    """Yield the given items as they are now, in pages; those that are gone, hidden or out of scope are `missing`."""
     site = site_of(connection, reading)
 
     async def work(asked: list[str]) -> list[Page]:
-        return await read_items(client, site, "fetch", asked)
+        return [in_scope(site, page) for page in await read_items(client, site, "fetch", asked)]
 
     async def pages() -> AsyncGenerator[Page, None]:
         async with aclosing(side_by_side(each(chunked(list(dict.fromkeys(ids)))), work, LANES)) as results:
@@ -150,7 +151,7 @@ async def locate(
     """
     site = site_of(connection, reading)
     page = (await read_items(client, site, "locate", [id]))[0]
-    node = _first(page)
+    node = next(iter(nodes_of(page)), {})
     if not page.missing:
         there = repository_of(node)
         if site.holds(node):
@@ -166,12 +167,6 @@ async def locate(
     if "#" in key:
         return await _by_number(client, site, id, key)
     return Located(id=id, state="deleted", detail="not found, and its repository is still visible")
-
-
-def _first(page: Page) -> Mapping[str, Any]:
-    told = page.payload
-    nodes = data_of(told).get("nodes") if isinstance(told, dict) else told
-    return object_of(nodes[0]) if isinstance(nodes, list) and nodes else {}
 
 
 async def _visible(client: Client, repository: str) -> bool:

@@ -229,6 +229,7 @@ def _events(can: frozenset[str]) -> tuple[str, str]:
         "ISSUE_FIELD_CHANGED_EVENT": "id createdAt issueField{...Field} previousValue newValue",
         "ISSUE_FIELD_REMOVED_EVENT": "id createdAt issueField{...Field}",
         "PROJECT_V2_ITEM_STATUS_CHANGED_EVENT": "id createdAt previousStatus status project{id number title}",
+        "REMOVED_FROM_PROJECT_V2_EVENT": "id createdAt project{id number}",
         "TRANSFERRED_EVENT": "id createdAt fromRepository{nameWithOwner}",
         "CONVERTED_TO_DISCUSSION_EVENT": "id createdAt",
     }

@@ -33,6 +33,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "ISSUE_FIELD_CHANGED_EVENT": "IssueFieldChangedEvent",
     "ISSUE_FIELD_REMOVED_EVENT": "IssueFieldRemovedEvent",
     "PROJECT_V2_ITEM_STATUS_CHANGED_EVENT": "ProjectV2ItemStatusChangedEvent",
+    "REMOVED_FROM_PROJECT_V2_EVENT": "RemovedFromProjectV2Event",
     "TRANSFERRED_EVENT": "TransferredEvent",
     "CONVERTED_TO_DISCUSSION_EVENT": "ConvertedToDiscussionEvent",
 }

@@ -211,6 +211,26 @@ def _nodes(told: Mapping[str, Json], ids: Sequence[str]) -> list[Json]:
     return [*placed, *[None] * len(ids)][: len(ids)]
 
 
+def nodes_of(page: Page) -> list[dict[str, Any]]:
+    """Return the objects in a page that was read by id."""
+    told = page.payload
+    return objects(data_of(told) if isinstance(told, dict) else told)
+
+
+def in_scope(site: Site, page: Page) -> Page:
+    """Return a page that was read by id without what is outside the scope; that is `missing` in it."""
+    nodes = nodes_of(page)
+    names = [str(node.get("node_id") or node.get("id")) for node in nodes]
+    strange = [name for name, node in zip(names, nodes, strict=True) if not site.holds(node)]
+    strange = [name for name in strange if name not in page.missing]
+    if not strange:
+        return page
+    ours = [node for name, node in zip(names, nodes, strict=True) if name not in strange]
+    told: Json = {"data": {"nodes": ours}} if isinstance(page.payload, dict) else ours
+    missing = (*page.missing, *strange)
+    return replace(page, body=orjson.dumps(told), payload=told, items=page.items - len(strange), missing=missing)
+
+
 def nothing(stream: str, read_at: datetime, cursor: Json = None) -> Page:
     """Hand out a page without items, for its cursor."""
     told: dict[str, Json] = {"data": {"nodes": []}}

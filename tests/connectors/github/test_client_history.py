@@ -1,9 +1,11 @@
 """The past of issues: many in a request, long ones read to their end."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 
+from app.demo import github_projects as projects
 from app.demo.github_graph import OLD_SERVER
 
 
@@ -53,3 +55,19 @@ async def test_a_server_that_tells_no_events_is_not_asked(make_github, discovere
         github.calls.clear()
         assert await session.history([api.issues[0].id]) == []
     assert github.calls == []
+
+
+async def test_an_issue_taken_out_of_its_project_has_no_word_of_it_any_more(github, discovered, connection):
+    api = github.repository("api", 1)
+    board = projects.add_project(github.site, github.acme, "Board")
+    item = projects.add_item(github.site, board, api.issues[0])
+    github.at += timedelta(minutes=1)
+    projects.set_value(github.site, item, "Status", "In Progress")
+    github.at += timedelta(minutes=1)
+    projects.remove(github.site, item)
+    scope = {"repositories": ["acme/api"], "projects": ["acme/1"]}
+    scoped = replace(connection, scope=scope, status={"project_field": "Status"})
+    async with discovered(scoped, github) as session:
+        pages = await session.history([api.issues[0].id])
+    moves = [(move.before, move.after) for move in session.transitions(pages) if move.field == "status"]
+    assert moves == [("open", "In Progress"), ("In Progress", "open")]

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from app.demo import github_projects as projects
+from app.demo.github_graph import OLD_SERVER
 from connectors.github import CONNECTOR
 from domain.errors import NotFoundError, PayloadError, VendorUnavailableError
 
@@ -319,6 +320,18 @@ async def test_fetch_names_what_is_gone_and_keeps_the_rest(github, discovered, c
     assert len(session.items(pages)) == 149
     assert [id for page in pages for id in page.missing] == [ids[3]]
     assert [len(asked["ids"]) for asked in github.asked("ByIds")] == [100, 50]
+
+
+@pytest.mark.parametrize("old", [False, True])
+async def test_fetch_hands_out_nothing_from_outside_the_scope(make_github, discovered, connection, old):
+    github = make_github(**({"server": "3.14.0", "without": OLD_SERVER | {"Issue.stateReason"}} if old else {}))
+    api, web = github.repository("api", 2), github.repository("web", 2)
+    url = "https://git.acme.example/api/v3" if old else connection.url
+    async with discovered(replace(connection, url=url), github) as session:
+        pages = await session.fetch([issue.id for issue in (*api.issues, *web.issues)])
+    assert session.keys(pages) == ["acme/api#1", "acme/api#2"]
+    assert [page.items for page in pages] == [2]
+    assert sorted(id for page in pages for id in page.missing) == sorted(issue.id for issue in web.issues)
 
 
 async def test_a_fetch_that_takes_too_long_is_halved(github, discovered, connection):

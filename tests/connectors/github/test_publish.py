@@ -246,3 +246,8 @@ def test_no_key_closes_the_marker_early_or_looks_like_another(key):
     told = marker(key)
     assert re.fullmatch(r"<!-- keyrail:[\w.~%:-]* -->", told, re.ASCII)
     assert (marker(KEY) == told) is (key.removeprefix("keyrail:") == KEY.removeprefix("keyrail:"))
+
+
+def test_a_milestone_has_no_room_for_a_comment():
+    assert OUTLETS["comment"].stands_on("acme/api#9")
+    assert not OUTLETS["comment"].stands_on("acme/api/milestone/3")
