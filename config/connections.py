@@ -300,6 +300,8 @@ def _connection(values: dict[str, Any], here: Here) -> Connection:
         here.error("url", problem)
     if "url" in webhook and (problem := url_problem(webhook["url"], allow_http=allow_http)):
         here.error("webhook", problem)
+    if tracker == "linear" and values.get("fields"):
+        here.warning("fields", "Has no effect: Linear has no fields of its own. Use labels.")
     values["url"] = values["url"].rstrip("/")
     return Connection(
         name=here.path.removeprefix("connections."),

@@ -210,6 +210,7 @@ class Outlet:
     call that tells what it says now, `current` what that answer holds: an entry of ours, nothing, or the call to
     read on with. `render` is the call that makes it say a content: it changes the entry `spot.id`, or makes one.
     All pure. `level` says on which items it can stand; on issues it stands only where they are linked themselves.
+    `stands_on` tells by its key whether an item of that level has room for it.
     """
 
     kind: str
@@ -220,6 +221,7 @@ class Outlet:
     render: Callable[[Mapping[str, Json], Spot], Call]
     remove: Callable[[Spot], Call]
     level: Level = Level.EPIC
+    stands_on: Callable[[str], bool] = lambda key: True
 
 
 __all__ = [

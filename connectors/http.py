@@ -89,16 +89,17 @@ class Access(Protocol):
 class Dialect:
     """What differs between vendors at the level of HTTP.
 
-    `rates` are calls a second and endpoint, by method. `denied` finds a refusal of our credentials in any
-    answer, whatever its status: a text for people or None. `failed` finds an error in the body of an answer that
-    has the status of a success, or 400, given the connection's name, as GraphQL has them; VendorUnavailableError
-    is repeated like a 5xx.
+    `rates` are calls a second and endpoint, by method, `bursts` the seconds of them that may leave at once.
+    `denied` finds a refusal of our credentials in any answer, whatever its status: a text for people or None.
+    `failed` finds an error in the body of an answer that has the status of a success, or 400, given the
+    connection's name, as GraphQL has them; VendorUnavailableError is repeated like a 5xx.
     """
 
     vendor: str
     read_limits: ratelimit.Reader
     denied: Callable[[int, Mapping[str, str]], str | None]
     rates: Mapping[str, float]
+    bursts: Mapping[str, float] = field(default_factory=dict)
     failed: Callable[[str, Call, Answer], KeyrailError | None] = lambda name, call, answer: None
     headers: Mapping[str, str] = field(default_factory=dict)
     concurrency: int = 12
@@ -134,7 +135,7 @@ class Client:
         self._on_wait = on_wait
         self._sleep = sleep
         self._now = now
-        self._gate = ratelimit.Gate(connection.budget, dialect.rates)
+        self._gate = ratelimit.Gate(connection.budget, dialect.rates, dialect.bursts)
         self._slots = asyncio.Semaphore(dialect.concurrency)
         self._headers = {"accept": "application/json", "accept-encoding": "gzip", "user-agent": "keyrail"}
         self._headers.update(dialect.headers)

@@ -141,12 +141,14 @@ def backoff(attempt: int, jitter: float) -> float:
 class Gate:
     """Hands out departure times so that at most `budget` (0…1) of the account's limit is used.
 
-    `rates` are the vendor's calls a second by method, each for one endpoint. An endpoint that was refused
+    `rates` are the vendor's calls a second by method, each for one endpoint; `bursts` the seconds of such calls that
+    may leave at once, by method, 1 where nothing is said. An endpoint that was refused
     goes on at half its pace and recovers by 2 % with each good answer. Times are epoch seconds.
     """
 
-    def __init__(self, budget: float, rates: Mapping[str, float]) -> None:
+    def __init__(self, budget: float, rates: Mapping[str, float], bursts: Mapping[str, float] | None = None) -> None:
         self.budget = budget
+        self._bursts = bursts or {}
         self._ceilings = {method: max(0.1, rate * budget) for method, rate in rates.items()}
         self._rates: dict[str, float] = {}
         self._next: dict[str, float] = {}
@@ -159,7 +161,7 @@ class Gate:
         start = max(now, self.blocked(endpoint, write=write))
         due = max(self._next.get(endpoint, 0.0), start)
         self._next[endpoint] = due + 1.0 / rate
-        burst = self._ceiling(endpoint) / rate if rate == self._ceiling(endpoint) else 0.0
+        burst = self._bursts.get(endpoint.partition(" ")[0], 1.0) if rate == self._ceiling(endpoint) else 0.0
         return max(start, due - burst)
 
     def blocked(self, endpoint: str, *, write: bool = False) -> float:

@@ -56,7 +56,7 @@ async def begin(context: Context, source: Live, *, restart: bool) -> datetime:
 async def pull_present(context: Context, source: Live, *, restart: bool = False) -> Pulled:
     """Read every item in scope as it is now, and find out what became of those that are no longer listed."""
     started_at = await begin(context, source, restart=restart)
-    pulled = Pulled(connection=source.name, started_at=started_at)
+    pulled = Pulled(connection=source.name, started_at=started_at, whole=True)
     pulled.ingested.add(await drain(context, source))
     resume = Stored(context, source.name, started_at)
     pages = source.connector.backfill(source.client, source.connection, source.reading, resume)
@@ -64,7 +64,7 @@ async def pull_present(context: Context, source: Live, *, restart: bool = False)
         pulled.expected = await source.connector.count(source.client, source.connection, source.reading)
         context.watcher.stage(source.name, "issues", pulled.expected)
         async for done in received:
-            pulled.ingested.add(done)
+            pulled.ingested.count(done)
             resume.tell(done.items)
     resume.tell(0)
     context.watcher.done(source.name)

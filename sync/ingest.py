@@ -53,6 +53,12 @@ class Ingested:
     past: set[str] = field(default_factory=set)
     parked: int = 0
 
+    def count(self, other: Ingested) -> None:
+        """Take in what another page changed where all is computed anew: how much it was, and what to read again."""
+        self.items += other.items
+        self.parked += other.parked
+        self.refetch |= other.refetch
+
     def add(self, other: Ingested) -> None:
         """Take in what another page changed."""
         self.items += other.items

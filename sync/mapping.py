@@ -214,7 +214,7 @@ class Mapper:
             owner=item.assignees[0] if item.assignees else None,
             team=item.team,
             status=status_of(item),
-            start=item.start_date,
+            start=item.start_date or (item.started_at.astimezone(self.zone).date() if item.started_at else None),
             due=item.due_date,
             dimensions=dict(dimensions),
             external={item.connection: item.key},

@@ -27,11 +27,13 @@ HISTORY_CHUNK = 500
 class Pulled:
     """What one pull of one connection did; `error` is what stopped it, if anything did.
 
-    `absent` are ids that the tracker named or we asked for, and did not get.
+    `absent` are ids that the tracker named or we asked for, and did not get. `whole` says that everything in scope was
+    read, so that everything is to be computed anew.
     """
 
     connection: str
     started_at: datetime
+    whole: bool = False
     ingested: Ingested = field(default_factory=Ingested)
     absent: list[str] = field(default_factory=list)
     expected: int | None = None

@@ -227,6 +227,11 @@ async def addresses_of(tx: Transaction, context: Context, row: PublishRow) -> di
     if row.on == "linked_epics":
         outlet = outlet_of(context, row)
         by_initiative = await links.linked_at(tx, connection, outlet.level if outlet is not None else Level.EPIC)
+        if outlet is not None:
+            by_initiative = {
+                initiative: [(id_, key) for id_, key in there if outlet.stands_on(key)]
+                for initiative, there in by_initiative.items()
+            }
         if row.what == "initiatives":
             return by_initiative
         found: dict[str, list[tuple[str, str]]] = {}

@@ -87,8 +87,8 @@ async def sync(context: Context, sources: Mapping[str, Live]) -> list[Pulled]:
     moved = Ingested()
     for pulled in pulls.values():
         moved.add(pulled.ingested)
-    broken = any(pulled.error is not None for pulled in pulls.values())
-    await settle(context, whole=unfinished or broken or len(moved.moved) > WORTH_A_REBUILD, moved=moved)
+    anew = any(pulled.error is not None or pulled.whole for pulled in pulls.values())
+    await settle(context, whole=unfinished or anew or len(moved.moved) > WORTH_A_REBUILD, moved=moved)
     return list(pulls.values())
 
 

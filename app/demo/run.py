@@ -64,6 +64,7 @@ async def demo(*, port: int, once: bool, as_json: bool) -> None:
         if not as_json:
             emit(sent.document(), False, lambda: published(sent.document()))
         if not once:
+            tell(f"Ask it yourself, from another terminal: keyrail --workspace {file} explain I1")
             await go_on(replace(context, watcher=Silent()), opened.sources, portfolio, as_json=as_json)
 
 

@@ -863,6 +863,12 @@ def test_a_secret_address_is_checked_without_showing_it(read) -> None:
             "2026-12-01 to 2027-01-31 is not within Y, 2026-01-01 to 2026-12-31.",
         ),
         (
+            'connections:\n  l: {type: linear, auth: {token: "${env:T}"}, scope: {teams: [ENG]}, fields: {a: Area}}\n'
+            + OBJECTIVE,
+            "connections.l.fields",
+            "Linear has no fields of its own",
+        ),
+        (
             JIRA + OBJECTIVE.replace("First,", "First, external: {jira-mian: PAY-1},"),
             "objectives[0].key_results[0].external",
             "'jira-mian' is neither a connection nor a publish target.",

@@ -42,7 +42,7 @@ def test_the_examples_are_valid(path: Path) -> None:
 
 
 def test_the_generated_file_is_valid() -> None:
-    text = template(Answers(name="acme", url="https://acme.atlassian.net", email="a@b.c", projects=["PAY"]))
+    text = template(Answers(name="acme", url="https://acme.atlassian.net", email="a@b.c", scope=["PAY"]))
     VALIDATOR.validate(as_editors_see(text))
     assert text.splitlines()[0] == EDITOR_LINE == f"# yaml-language-server: $schema=./{FILE}"
 

@@ -92,6 +92,15 @@ def test_a_burst_is_allowed_and_then_paced_at_the_budget():
     assert times[150] == pytest.approx(2.0, abs=0.001)
 
 
+def test_a_vendor_that_counts_by_the_minute_lets_more_leave_at_once():
+    g = Gate(0.5, {"POST": 100.0, "WRITE": 1.0}, {"POST": 10.0})
+    times = [g.reserve("POST /graphql", T) - T for _ in range(600)]
+    assert times[500] == pytest.approx(0, abs=0.001)
+    assert times[550] == pytest.approx(1.0, abs=0.001)
+    writes = [g.reserve("WRITE /graphql", T) - T for _ in range(3)]
+    assert writes == [0, pytest.approx(1.0), pytest.approx(3.0)]
+
+
 def test_other_endpoints_are_not_slowed_by_a_burst_refusal():
     g = gate()
     g.learn(PLACE, Signal(limited=True, scope=ENDPOINT, until=NOW + timedelta(seconds=4)), NOW)
