@@ -17,7 +17,7 @@ import orjson
 from connectors.base import Answer, Call, Json, Reading
 from connectors.github import queries
 from connectors.github.fields import Found, project_fields, statuses_of, statuses_of_rows, values_of
-from connectors.github.limits import hidden_organizations, missing_paths, server_time
+from connectors.github.limits import TokenScopeError, hidden_organizations, missing_paths, server_time
 from connectors.github.plan import site_of as web_site_of
 from connectors.github.selection import EVENT_TYPES, ISSUE_FIELDS
 from connectors.github.shapes import object_of, objects
@@ -128,7 +128,7 @@ async def _unless_refused(asking: Awaitable[T], refused: Refused, key: str, name
     try:
         return await asking
     except (AuthError, RejectedError) as error:
-        if isinstance(error, RejectedError) and error.status != 403:
+        if isinstance(error, TokenScopeError) or (isinstance(error, RejectedError) and error.status != 403):
             raise
         refused[key, name] = error
         return None

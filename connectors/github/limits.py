@@ -42,6 +42,10 @@ class CursorError(RejectedError):
     """The place in a list is not known any more: read the list from its start."""
 
 
+class TokenScopeError(RejectedError):
+    """The token was not given what a query needs; nothing is hidden, the token is to be changed."""
+
+
 def read_limits(answer: Answer, now: datetime) -> Signal:
     """Read the points or requests that are left, and every form of refusal for the rate.
 
@@ -206,7 +210,7 @@ def _refusal(name: str, error: Mapping[str, Any]) -> KeyrailError:
     if kind == "INSUFFICIENT_SCOPES":
         scopes = _SCOPES.search(message)
         which = f" It needs {scopes[1].replace(chr(39), '')}." if scopes else ""
-        return RejectedError(f"{name}: the token lacks a scope.{which} Add it to the token.{message}", status=403)
+        return TokenScopeError(f"{name}: the token lacks a scope.{which} Add it to the token.{message}", status=403)
     if kind == "FORBIDDEN":
         return RejectedError(
             f"{name}: our account may not do or see this. Check the permissions of the token or the app, and which "

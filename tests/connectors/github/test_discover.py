@@ -248,3 +248,10 @@ async def test_a_project_that_is_refused_is_lost_where_it_was_seen(github, disco
     assert (await discover(scoped, before)).lost == {"projects": ["acme/1"]}
     with pytest.raises(RejectedError, match="IP allow list"):
         await discover(scoped)
+    lacking = {
+        "data": {"repositoryOwner": None},
+        "errors": [{"type": "INSUFFICIENT_SCOPES", "message": "read:project"}],
+    }
+    github.plan("Project", httpx.Response(200, json=lacking))
+    with pytest.raises(RejectedError, match="the token lacks a scope"):
+        await discover(scoped, before)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from connectors.base import Answer, Call
-from connectors.github.limits import CursorError, denied, failed, hidden_organizations, read_limits
+from connectors.github.limits import CursorError, TokenScopeError, denied, failed, hidden_organizations, read_limits
 from connectors.graphql import request
 from connectors.ratelimit import ALL, ENDPOINT, QUIET, Signal
 from domain.errors import AuthError, NotFoundError, RejectedError, VendorUnavailableError
@@ -144,7 +144,7 @@ MISSING = {"data": {"repository": None, "rateLimit": {"cost": 1}}}
         (
             QUERY,
             errors("INSUFFICIENT_SCOPES", "The 'items' field requires one of the following scopes: ['read:project']"),
-            RejectedError,
+            TokenScopeError,
             "It needs read:project",
         ),
         (QUERY, {**MISSING, **errors("FORBIDDEN", "x", extensions={"saml_failure": True})}, AuthError, "Configure SSO"),
