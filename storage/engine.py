@@ -55,6 +55,17 @@ class Store:
                 yield tx
 
     @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Transaction]:
+        """Open a read-write transaction beside which no other of this kind runs: for what writes items and numbers.
+
+        Two of them would read what the other is about to change, and PostgreSQL would find them in a deadlock.
+        """
+        async with self.write() as tx:
+            if self.path is None:
+                await tx.execute(text("select pg_advisory_xact_lock(hashtextextended('keyrail:items', 0))"))
+            yield tx
+
+    @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """Open a transaction that only reads and never waits for a writer."""
         with explained(self.url):

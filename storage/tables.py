@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Date, DateTime, Index, LargeBinary, MetaData, String, Text, text
+from sqlalchemy import JSON, Column, Date, DateTime, Index, Integer, LargeBinary, MetaData, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -193,7 +193,7 @@ class Delivery(Base, table=True):
     """The inbox: a page or a webhook body as received, compressed; kept after it was read, for `replay`.
 
     `delivery_id` of a page is run + stream + page number, never a hash of its content. `state` is ``new``,
-    ``done`` or ``parked`` (`error` says why).
+    ``done`` or ``parked`` (`error` says why). `attempts` counts the readings that were begun and did not end.
     """
 
     __tablename__ = "inbox"
@@ -213,6 +213,45 @@ class Delivery(Base, table=True):
     items: int = 0
     state: str = Field(sa_column=Column(String, nullable=False))
     error: str | None = Field(sa_column=Column(Text, nullable=True))
+    attempts: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+
+
+class Dirty(Base, table=True):
+    """Something that moved and that no rollup has seen yet.
+
+    `kind` is ``item``, ``loose`` (an item that had no parent), ``initiative`` (`ref` is its id) or ``unmapped`` (an
+    item written under another file than the one that the store was mapped with).
+    """
+
+    __tablename__ = "dirty"
+
+    number: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(sa_column=Column(String, nullable=False))
+    connection: str = Field(sa_column=Column(String, nullable=False))
+    ref: str = Field(sa_column=Column(String, nullable=False))
+
+
+class Setback(Base, table=True):
+    """A job of the service that did not end well since it last did: how often, why, and when it is tried again."""
+
+    __tablename__ = "setbacks"
+
+    job: str = Field(sa_column=Column(String, primary_key=True))
+    key: str = Field(sa_column=Column(String, primary_key=True))
+    attempts: int
+    error: str = Field(sa_column=Column(Text, nullable=False))
+    retry_at: datetime = instant()
+
+
+class Snapshot(Base, table=True):
+    """The report of a day as it was shown, never changed afterwards; `file` is the digest of the workspace file."""
+
+    __tablename__ = "snapshots"
+
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    at: datetime = instant()
+    file: str = Field(sa_column=Column(String, nullable=False))
+    report: dict[str, Any] = document()
 
 
 class Checkpoint(Base, table=True):
