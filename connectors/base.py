@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from domain.facts import StatusUpdate
-from domain.work import Change, Level, Transition, WorkItem
+from domain.work import Change, Delete, Ignored, Level, Refetch, Transition, Upsert, WorkItem
 from domain.workspace import Connection, PublishRow
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Reading:
     it differs from the stored one the connection is read from the start.
 
     Facts that the road reads too: ``statuses`` (id or name -> category, or [name, category]), ``read_ms`` (the
-    vendor's clock, epoch milliseconds) and ``lost`` (key of `scope` -> names there that were visible once).
+    vendor's clock, epoch milliseconds), ``mark`` (what the first watermark holds beside its time) and ``lost`` (key of
+    `scope` -> names there that were visible once).
     """
 
     facts: Mapping[str, Json]
@@ -110,6 +111,23 @@ class Parsed:
     raw: Mapping[str, Json] = field(default_factory=dict)
     """raw payload by item id, only where asked for (rules with jmespath)"""
 
+    @property
+    def hints(self) -> Parsed:
+        """What it names, each once, to be read again: all that is left where the payload itself is not believed."""
+        return Parsed(changes=tuple({hint.ref: hint for change in self.changes if (hint := _hint(change))}.values()))
+
+
+def _hint(change: Change) -> Refetch | None:
+    match change:
+        case Upsert():
+            return Refetch(ref=change.item.ref, key=change.item.key)
+        case Delete():
+            return Refetch(ref=change.ref, key=change.key)
+        case Refetch():
+            return change
+        case Ignored():
+            return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
@@ -155,6 +173,12 @@ class Connector:
     split      pure: a stored page -> pages of one item each; empty where it cannot be cut
     kind_of    pure: what a payload is by its shape: ``items``, ``history`` or ``webhook``
     webhook    pure: the body of a webhook -> what it says; raises PayloadError
+    verify     pure: headers, body, secret, now: raises SignatureError for what is not genuine, StaleDeliveryError for
+               what is, and was not sent just now
+    delivery_id
+               pure: what a delivery is known by, the same when it is sent again
+    event_of   pure: the event that the headers name, None where the tracker's bodies do
+    hints      pure: the body of a webhook that came too late -> what to read again, nothing else; raises PayloadError
     defaults   pure: what `parse` assumes about a connection that was never discovered
     outlets    places on items that status updates can be published to, by name
     key_at     pure: the key of the item that a web address shows, None where it is of another site
@@ -174,6 +198,10 @@ class Connector:
     split: Callable[[str, bytes], list[bytes]]
     kind_of: Callable[[Json], str]
     webhook: Callable[[bytes, str | None, Connection, Reading], Parsed]
+    verify: Callable[[Mapping[str, str], bytes, str, datetime], None]
+    delivery_id: Callable[[Mapping[str, str], bytes], str]
+    event_of: Callable[[Mapping[str, str]], str | None]
+    hints: Callable[[bytes, str | None, Connection, Reading], Parsed]
     defaults: Callable[[Connection], Reading]
     outlets: Mapping[str, Outlet] = field(default_factory=dict)
     key_at: Callable[[str, Connection], str | None] = lambda address, connection: None

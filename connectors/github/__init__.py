@@ -11,7 +11,7 @@ from connectors.github.listing import count, ids
 from connectors.github.parse import defaults, key_at, kind_of, parse, split
 from connectors.github.probe import probe
 from connectors.github.publish import OUTLETS
-from connectors.github.webhook import delivery_id, verify, webhook
+from connectors.github.webhook import delivery_id, event_of, hints, verify, webhook
 
 CONNECTOR = Connector(
     type="github",
@@ -28,9 +28,13 @@ CONNECTOR = Connector(
     split=split,
     kind_of=kind_of,
     webhook=webhook,
+    verify=verify,
+    delivery_id=delivery_id,
+    event_of=event_of,
+    hints=hints,
     defaults=defaults,
     outlets=OUTLETS,
     key_at=key_at,
 )
 
-__all__ = ["CONNECTOR", "DIALECT", "access", "delivery_id", "verify"]
+__all__ = ["CONNECTOR", "DIALECT", "access"]

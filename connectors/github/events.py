@@ -96,7 +96,7 @@ SHAPES: tuple[tuple[str, str], ...] = (
 """Part of a body -> event, tried in order."""
 
 
-def event_of(delivery: Mapping[str, object]) -> str | None:
+def event_like(delivery: Mapping[str, object]) -> str | None:
     """Return the event that a body looks like, None where it looks like none; used where no header tells."""
     if "comment" in delivery and "issue" in delivery:
         return "issue_comment"

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import Parsed, Reading
-from connectors.github.events import IGNORED, event_of
+from connectors.github.events import IGNORED, event_like
 from connectors.github.plan import Plan, plan_of
 from connectors.github.publish import MARKER
 from connectors.github.shapes import Repository, is_pull_request, key_of, object_of, repository_of, rest_id, text_of
@@ -34,10 +34,15 @@ def webhook(body: bytes, event: str | None, connection: Connection, reading: Rea
     delivery = load(body)
     if not isinstance(delivery, dict):
         raise PayloadError(f"A GitHub webhook is {type(delivery).__name__} instead of an object.")
-    name = event or event_of(delivery)
+    name = event or event_like(delivery)
     if not name:
         raise PayloadError("The GitHub webhook names no event: there is no X-GitHub-Event and its shape is unknown.")
     return Parsed(changes=_changes(name, delivery, plan_of(connection, reading), reading.account))
+
+
+def hints(body: bytes, event: str | None, connection: Connection, reading: Reading) -> Parsed:
+    """Return what a genuine delivery that came too late is still good for: what it names is read again."""
+    return webhook(body, event, connection, reading).hints
 
 
 def _changes(name: str, delivery: dict[str, Any], plan: Plan, account: str) -> tuple[Change, ...]:
@@ -177,3 +182,8 @@ def delivery_id(headers: Mapping[str, str], body: bytes) -> str:
     """Return what the delivery is known by: GitHub's GUID, the same when it is sent again, else the body's hash."""
     guid = (header(headers, "x-github-delivery") or "").strip()
     return guid or f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def event_of(headers: Mapping[str, str]) -> str | None:
+    """Return the event's name, which GitHub's bodies do not say; None where no header does."""
+    return (header(headers, "x-github-event") or "").strip() or None

@@ -10,7 +10,7 @@ from connectors.jira.listing import count, ids
 from connectors.jira.parse import defaults, key_at, kind_of, parse, split
 from connectors.jira.probe import probe
 from connectors.jira.publish import OUTLETS
-from connectors.jira.webhook import delivery_id, verify, webhook
+from connectors.jira.webhook import delivery_id, event_of, hints, verify, webhook
 
 CONNECTOR = Connector(
     type="jira",
@@ -27,9 +27,13 @@ CONNECTOR = Connector(
     split=split,
     kind_of=kind_of,
     webhook=webhook,
+    verify=verify,
+    delivery_id=delivery_id,
+    event_of=event_of,
+    hints=hints,
     defaults=defaults,
     outlets=OUTLETS,
     key_at=key_at,
 )
 
-__all__ = ["CONNECTOR", "DIALECT", "access", "delivery_id", "verify"]
+__all__ = ["CONNECTOR", "DIALECT", "access"]

@@ -105,6 +105,11 @@ def webhook(body: bytes, event: str | None, connection: Connection, reading: Rea
     return Parsed(changes=_changes(name, delivery, connection.name, reading))
 
 
+def hints(body: bytes, event: str | None, connection: Connection, reading: Reading) -> Parsed:
+    """Return what a genuine delivery that came too late is still good for: what it names is read again."""
+    return webhook(body, event, connection, reading).hints
+
+
 def _changes(name: str, delivery: dict[str, Any], connection: str, reading: Reading) -> tuple[Change, ...]:
     if name in ("jira:issue_created", "jira:issue_updated"):
         if name == "jira:issue_updated" and _is_our_own(delivery, reading.account):
@@ -255,3 +260,8 @@ def delivery_id(headers: Mapping[str, str], body: bytes) -> str:
     """
     identifier = (header(headers, "x-atlassian-webhook-identifier") or "").strip()
     return identifier or f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def event_of(headers: Mapping[str, str]) -> str | None:
+    """Return None: Jira names the event in the body alone."""
+    return None

@@ -9,7 +9,7 @@ from connectors.linear.history import history
 from connectors.linear.parse import defaults, key_at, kind_of, parse, split
 from connectors.linear.probe import probe
 from connectors.linear.publish import OUTLETS
-from connectors.linear.webhook import delivery_id, hints, verify, webhook
+from connectors.linear.webhook import delivery_id, event_of, hints, verify, webhook
 
 CONNECTOR = Connector(
     type="linear",
@@ -26,9 +26,13 @@ CONNECTOR = Connector(
     split=split,
     kind_of=kind_of,
     webhook=webhook,
+    verify=verify,
+    delivery_id=delivery_id,
+    event_of=event_of,
+    hints=hints,
     defaults=defaults,
     outlets=OUTLETS,
     key_at=key_at,
 )
 
-__all__ = ["CONNECTOR", "DIALECT", "access", "delivery_id", "hints", "verify"]
+__all__ = ["CONNECTOR", "DIALECT", "access"]

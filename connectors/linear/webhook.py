@@ -32,7 +32,7 @@ from connectors.linear.shapes import (
 from connectors.shapes import is_number, load
 from connectors.signature import check, fresh, header
 from domain.errors import PayloadError, StaleDeliveryError
-from domain.work import Change, Delete, Ignored, ItemRef, Refetch, Upsert
+from domain.work import Change, Ignored, ItemRef, Refetch, Upsert
 from domain.workspace import Connection
 
 WINDOW = timedelta(seconds=60)
@@ -99,18 +99,7 @@ def webhook(body: bytes, event: str | None, connection: Connection, reading: Rea
 
 def hints(body: bytes, event: str | None, connection: Connection, reading: Reading) -> Parsed:
     """Return what a genuine delivery outside the window is still good for: what it names is read again."""
-    changes = webhook(body, event, connection, reading).changes
-    return Parsed(changes=tuple([_refetch(change) for change in changes]))
-
-
-def _refetch(change: Change) -> Change:
-    match change:
-        case Upsert():
-            return Refetch(ref=change.item.ref, key=change.item.key)
-        case Delete():
-            return Refetch(ref=change.ref, key=change.key)
-        case Refetch() | Ignored():
-            return change
+    return webhook(body, event, connection, reading).hints
 
 
 def _change(name: str, delivery: dict[str, Any], plan: Plan, account: str) -> Change:
@@ -204,3 +193,8 @@ def delivery_id(headers: Mapping[str, str], body: bytes) -> str:
     """
     identifier = (header(headers, "linear-delivery") or "").strip()
     return identifier or f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def event_of(headers: Mapping[str, str]) -> str | None:
+    """Return the event's name as the header says it; the body names it too."""
+    return (header(headers, "linear-event") or "").strip() or None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Parsed, Reading
-from connectors.github.events import IGNORED, event_of
+from connectors.github.events import IGNORED, event_like
 from connectors.github.webhook import delivery_id, verify, webhook
 from connectors.signature import sign
 from domain.errors import PayloadError, SignatureError
@@ -91,7 +91,7 @@ def test_an_event_becomes(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_without_the_header_the_shape_tells_the_event(name):
-    assert event_of(json.loads(sample(name))) == name.split("__")[0]
+    assert event_like(json.loads(sample(name))) == name.split("__")[0]
     assert webhook(sample(name), None, GITHUB, READ) == Parsed(changes=CASES[name])
 
 
