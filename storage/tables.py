@@ -55,8 +55,12 @@ Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postg
 
 
 class Base(SQLModel):
-    """Common ground of the tables: one metadata with named constraints, which SQLite's batch migrations need."""
+    """Common ground of the tables: one metadata with named constraints, which SQLite's batch migrations need.
 
+    Nothing is validated by these classes, so no validators are built: those take longer than all else in here.
+    """
+
+    model_config = {"defer_build": True}
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
