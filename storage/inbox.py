@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.errors import PayloadError
@@ -23,6 +23,9 @@ else:
     from backports import zstd
 
 inbox = Base.metadata.tables[Delivery.__tablename__]
+
+PUSHED = ("webhook", "hint")
+"""kinds of deliveries that a tracker sent on its own"""
 
 LARGEST = 256 * 1024 * 1024
 """bytes that a stored body may unpack to"""
@@ -41,6 +44,7 @@ class Received:
     body: bytes
     items: int
     error: str | None = None
+    attempts: int = 0
 
 
 def pack(body: bytes) -> bytes:
@@ -101,16 +105,22 @@ async def put_read(tx: Transaction, rows: Sequence[Mapping[str, object]]) -> Non
 
 
 async def waiting(
-    tx: Transaction, connection: str, *, state: str = "new", after: int = 0, limit: int = 20
+    tx: Transaction,
+    connection: str,
+    *,
+    state: str = "new",
+    after: int = 0,
+    limit: int = 20,
+    pushed: bool | None = None,
 ) -> list[Received]:
-    """Return deliveries of a connection in a state, oldest first, with ids above `after`."""
-    query = (
-        select(*COLUMNS)
-        .where(inbox.c.connection == connection, inbox.c.state == state, inbox.c.id > after)
-        .order_by(inbox.c.id)
-        .limit(limit)
-    )
-    return [Received(**row._mapping) for row in await tx.execute(query)]
+    """Return deliveries of a connection in a state, oldest first, with ids above `after`.
+
+    `pushed` tells those that the tracker sent on its own from the pages that we asked for.
+    """
+    query = select(*COLUMNS).where(inbox.c.connection == connection, inbox.c.state == state, inbox.c.id > after)
+    if pushed is not None:
+        query = query.where(inbox.c.kind.in_(PUSHED) if pushed else inbox.c.kind.not_in(PUSHED))
+    return [Received(**row._mapping) for row in await tx.execute(query.order_by(inbox.c.id).limit(limit))]
 
 
 async def stored(
@@ -140,9 +150,25 @@ async def newest(tx: Transaction, connection: str, kind: str, *, size: int = 20)
         before = rows[-1].id
 
 
+async def begin(tx: Transaction, ids: Sequence[int]) -> None:
+    """Count an attempt at reading deliveries, before it is made: a process that dies of one leaves the count behind."""
+    await tx.execute(update(inbox).where(inbox.c.id.in_(ids)).values(attempts=inbox.c.attempts + 1))
+
+
+async def give_back(tx: Transaction, ids: Sequence[int]) -> None:
+    """Take back the last attempt at deliveries that were not to blame for its end."""
+    await tx.execute(update(inbox).where(inbox.c.id.in_(ids)).values(attempts=inbox.c.attempts - 1))
+
+
 async def settle(tx: Transaction, ids: Sequence[int]) -> None:
     """Mark deliveries as read."""
     await tx.execute(update(inbox).where(inbox.c.id.in_(ids)).values(state="done", error=None))
+
+
+async def reopen(tx: Transaction, ids: Sequence[int]) -> None:
+    """Let deliveries wait again: those that were parked and can be read now; the others count as read."""
+    again = case((inbox.c.state == "parked", "new"), else_="done")
+    await tx.execute(update(inbox).where(inbox.c.id.in_(ids)).values(state=again, error=None, attempts=0))
 
 
 async def park(tx: Transaction, delivery: int, reason: str) -> None:
@@ -185,4 +211,5 @@ COLUMNS = (
     inbox.c.body,
     inbox.c["items"],
     inbox.c.error,
+    inbox.c.attempts,
 )

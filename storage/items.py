@@ -197,6 +197,17 @@ async def by_key(tx: Transaction, key: str, connection: str | None = None) -> li
     return []
 
 
+async def in_containers(tx: Transaction, connection: str, containers: Collection[str]) -> set[str]:
+    """Return the ids of the items that are in a sprint, milestone, version … (entries of `WorkItem.containers`)."""
+    if tx.dialect.name == "postgresql":
+        entry = func.jsonb_array_elements_text(items.c.data["containers"]).table_valued("value")
+    else:
+        entry = func.json_each(items.c.data, "$.containers").table_valued("value")
+    inside = select(entry.c.value).where(entry.c.value.in_(sorted(containers))).exists()
+    query = select(items.c.id).where(items.c.connection == connection, items.c.deleted_at.is_(None), inside)
+    return {row.id for row in await tx.execute(query)}
+
+
 async def stream(tx: Transaction, *, connection: str | None = None, size: int = 1000) -> AsyncIterator[list[Stored]]:
     """Yield all items in order of connection and id, in chunks; safe against writes between the chunks."""
     after = ("", "")

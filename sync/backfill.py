@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from connectors.base import Json
 from storage import checkpoints
 from storage import items as store
 from sync.census import Verdict, judge
@@ -56,7 +57,7 @@ async def begin(context: Context, source: Live, *, restart: bool) -> datetime:
 async def pull_present(context: Context, source: Live, *, restart: bool = False) -> Pulled:
     """Read every item in scope as it is now, and find out what became of those that are no longer listed."""
     started_at = await begin(context, source, restart=restart)
-    pulled = Pulled(connection=source.name, started_at=started_at, whole=True)
+    pulled = Pulled(connection=source.name, started_at=started_at)
     pulled.ingested.add(await drain(context, source))
     resume = Stored(context, source.name, started_at)
     pages = source.connector.backfill(source.client, source.connection, source.reading, resume)
@@ -100,11 +101,12 @@ async def finish(context: Context, source: Live, pulled: Pulled) -> None:
         await checkpoints.save(tx, source.name, STATE, done)
 
 
-def first_watermark(source: Live, started_at: datetime) -> dict[str, int | str]:
+def first_watermark(source: Live, started_at: datetime) -> dict[str, Json]:
     """Return where the first incremental pull begins: when the backfill did, by the earlier of the two clocks."""
     ours = int((started_at - timedelta(minutes=5)).timestamp() * 1000)
-    theirs = source.reading.facts.get("read_ms")
+    theirs, mark = (source.reading.facts.get(name) for name in ("read_ms", "mark"))
     return {
+        **(mark if isinstance(mark, dict) else {}),
         "updated_ms": min(ours, theirs) if isinstance(theirs, int) else ours,
         "day": started_at.astimezone(UTC).date().isoformat(),
     }

@@ -13,7 +13,7 @@ from domain.work import ItemRef
 from storage import checkpoints
 from storage import items as store
 from sync.context import Context, Live
-from sync.ingest import Ingested, bury, receive
+from sync.ingest import Ingested, bury, note, receive
 from sync.poll import fetch, refetch, run_id
 
 STATE = "census"
@@ -131,12 +131,14 @@ async def settle_gone(context: Context, known: store.Stored, state: Verdict, don
     """Put a tombstone on an item; access lost earlier keeps its first day, which the grace period counts from."""
     if state is Verdict.INACCESSIBLE and known.item.inaccessible:
         return
-    now = context.now()
-    async with context.store.write() as tx:
+    now, found = context.now(), Ingested()
+    async with context.store.alone() as tx:
         if state is Verdict.DELETED:
-            await bury(tx, context, known, done, read_at=now, deleted_at=now)
+            await bury(tx, context, known, found, read_at=now, deleted_at=now)
         else:
-            await bury(tx, context, known, done, read_at=now, inaccessible_on=context.today)
+            await bury(tx, context, known, found, read_at=now, inaccessible_on=context.today)
+        await note(tx, context, found)
+    done.add(found)
 
 
 def summary(context: Context, found: Census) -> dict[str, object]:

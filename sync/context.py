@@ -65,6 +65,8 @@ class Context:
     now: Callable[[], datetime] = utc_now
     watcher: Watcher = field(default_factory=Silent)
     public_url: str | None = None
+    computes_all: bool = False
+    """whether all numbers are computed anew after this run, so that nobody notes what moved"""
 
     @property
     def zone(self) -> ZoneInfo:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
@@ -20,8 +20,8 @@ from connectors.base import Connector, Page, Parsed
 from connectors.lanes import batches
 from connectors.registry import CONNECTORS
 from domain.errors import PayloadError
-from domain.work import Category, Delete, Ignored, Refetch, Transition, Upsert, WorkItem, revised
-from storage import inbox
+from domain.work import Category, Delete, Ignored, ItemRef, Refetch, Transition, Upsert, WorkItem, revised
+from storage import checkpoints, dirty, inbox
 from storage import items as store
 from storage import links as link_store
 from storage.engine import Transaction
@@ -31,6 +31,12 @@ from sync.context import Context, Source
 from sync.mapping import Mapper, Own, dates
 
 log = logging.getLogger("keyrail")
+
+MAPPED = "mapped"
+"""the note that says with which file the store was mapped"""
+
+NEVER = datetime.min.replace(year=1970, tzinfo=UTC)
+"""the start of no read"""
 
 TOGETHER = 5
 """most pages that are written in one transaction"""
@@ -111,7 +117,7 @@ async def receive_group(context: Context, source: Source, group: Sequence[Prepar
     if len(pieces) == len(group) and len(set(named)) == len(named):
         rows = [delivery_of(source, one.page, one.packed, run) for one in group]
         with contextlib.suppress(PayloadError):
-            async with context.store.write() as tx:
+            async with context.store.alone() as tx:
                 await inbox.put_read(tx, rows)
                 return await write(tx, context, source.name, pieces)
     done = Ingested()
@@ -157,11 +163,11 @@ async def receive(context: Context, source: Source, page: Page, run: str) -> Ing
 
 
 async def drain(context: Context, source: Source) -> Ingested:
-    """Read what an interrupted run stored and did not get to."""
+    """Read the pages that an interrupted run stored and did not get to."""
     total = Ingested()
     while True:
         async with context.store.read() as tx:
-            waiting = await inbox.waiting(tx, source.name)
+            waiting = await inbox.waiting(tx, source.name, pushed=False)
         if not waiting:
             return total
         for row in waiting:
@@ -182,18 +188,34 @@ async def ingest(context: Context, source: Source, delivery: int, page: Page, ev
     """Parse a delivery and write what it says; park what cannot be read, and that alone."""
     try:
         parsed = read(context, source, page, event)
-        async with context.store.write() as tx:
-            done = await write(tx, context, source.name, [(parsed, page.read_at)])
-            await inbox.settle(tx, [delivery])
+        async with context.store.alone() as tx:
+            done = await write(tx, context, source.name, pieces_of(parsed, page))
+            await (inbox.reopen if page.kind in inbox.PUSHED and done.refetch else inbox.settle)(tx, [delivery])
     except PayloadError as error:
         return await ingest_apart(context, source, delivery, page, error)
     return done
+
+
+def pieces_of(parsed: Parsed, page: Page) -> list[tuple[Parsed, datetime]]:
+    """Return what a delivery says with the start of the read that saw it.
+
+    What the body of a webhook says of an item was read by nobody: it applies where its `updated` is greater, no else.
+    """
+    if page.kind != "webhook":
+        return [(parsed, page.read_at)]
+    told = tuple(change for change in parsed.changes if isinstance(change, Upsert))
+    rest = tuple(change for change in parsed.changes if not isinstance(change, Upsert))
+    return [(replace(parsed, changes=told), NEVER), (Parsed(changes=rest), page.read_at)]
 
 
 def read(context: Context, source: Source, page: Page, event: str | None = None) -> Parsed:
     """Return what a delivery says; raise PayloadError where it cannot be read."""
     if page.kind == "webhook":
         return source.connector.webhook(page.body, event, source.connection, source.reading)
+    if page.kind == "hint":
+        named = orjson.loads(page.body)
+        refs = [(ItemRef(connection=source.name, id=one["id"]), one["key"]) for one in named]
+        return Parsed(changes=tuple(Refetch(ref=ref, key=key) for ref, key in refs))
     payload = page.body if page.payload is None else page.payload
     parsed = source.connector.parse(page.kind, payload, source.connection, source.reading)
     if context.mapper.uses_raw and page.kind == "items":
@@ -209,7 +231,7 @@ def payloads(connector: Connector, body: bytes) -> dict[str, object]:
 
 async def ingest_apart(context: Context, source: Source, delivery: int, page: Page, error: PayloadError) -> Ingested:
     """Read the items of a page one by one and park, as deliveries of their own, those that cannot be read."""
-    pieces = [] if page.kind == "webhook" else source.connector.split(page.kind, page.body)
+    pieces = [] if page.kind in inbox.PUSHED else source.connector.split(page.kind, page.body)
     if len(pieces) < 2:
         return await park(context, delivery, str(error))
     done = Ingested()
@@ -217,7 +239,7 @@ async def ingest_apart(context: Context, source: Source, delivery: int, page: Pa
         alone = replace(page, body=piece, payload=None, number=number, items=1)
         try:
             parsed = read(context, source, alone)
-            async with context.store.write() as tx:
+            async with context.store.alone() as tx:
                 done.add(await write(tx, context, source.name, [(parsed, page.read_at)]))
         except PayloadError as reason:
             await put_parked(context, source, delivery, alone, str(reason))
@@ -282,7 +304,23 @@ async def write(
     transitions = [entry for parsed, _ in pieces for entry in parsed.transitions]
     await store.add_transitions(tx, transitions)
     done.past = {entry.item_id for entry in transitions}
+    await note(tx, context, done, {(connection, id_) for id_ in upserts})
     return done
+
+
+async def note(tx: Transaction, context: Context, done: Ingested, written: Collection[Ref] = ()) -> None:
+    """Note for the next roll-up what moved, and what was mapped by another file than the store was."""
+    if context.computes_all:
+        return
+    mapped = await checkpoints.note(tx, MAPPED)
+    foreign = mapped is not None and mapped["digest"] != context.workspace.digest
+    await dirty.note(
+        tx,
+        items=done.moved,
+        loose=done.loose,
+        initiatives=done.initiatives,
+        unmapped=done.moved.union(written) if foreign else (),
+    )
 
 
 async def upsert(
@@ -473,6 +511,7 @@ async def finish_history(
     if context.mapper.uses_parent:
         below = await link_store.children(tx, [(source.name, row.item.id) for row in dated])
         done.add(await remap_refs(tx, context, below))
+    await note(tx, context, done)
     return done
 
 

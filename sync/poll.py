@@ -27,13 +27,11 @@ HISTORY_CHUNK = 500
 class Pulled:
     """What one pull of one connection did; `error` is what stopped it, if anything did.
 
-    `absent` are ids that the tracker named or we asked for, and did not get. `whole` says that everything in scope was
-    read, so that everything is to be computed anew.
+    `absent` are ids that the tracker named or we asked for, and did not get.
     """
 
     connection: str
     started_at: datetime
-    whole: bool = False
     ingested: Ingested = field(default_factory=Ingested)
     absent: list[str] = field(default_factory=list)
     expected: int | None = None
@@ -54,19 +52,22 @@ def run_id() -> str:
 async def pull(context: Context, source: Live, watermark: Json, *, history: bool = True, moves: bool = True) -> Pulled:
     """Read what changed since a watermark, and its history; raises the tracker's errors, with what was read kept.
 
-    `moves` says that the sweep goes on where the last one ended, so that the watermark moves with it.
+    `moves` says that the sweep goes on where the last one ended, so that the watermark moves with it. A past that
+    comes along with the changes is taken in before it does.
     """
     pulled = Pulled(connection=source.name, started_at=context.now())
     run = run_id()
     context.watcher.stage(source.name, "changes", None)
     pulled.ingested.add(await drain(context, source))
     async for page in source.connector.changes(source.client, source.connection, source.reading, watermark):
+        if page.cursor is not None:
+            await date(context, source, pulled.ingested, sorted(pulled.ingested.past), read=False)
         if moves:
             pulled.ingested.add(await receive_and_move(context, source, page, run, pulled.started_at))
         else:
             pulled.ingested.add(await receive(context, source, page, run))
         pulled.absent += page.missing
-        context.watcher.advance(source.name, page.items)
+        context.watcher.advance(source.name, page.items if page.kind == "items" else 0)
     pulled.absent += await refetch(context, source, pulled.ingested)
     context.watcher.done(source.name)
     if history:
@@ -122,12 +123,18 @@ async def pull_history(context: Context, source: Live, pulled: Pulled, since: da
                 pulled.ingested.add(done)
         for start in range(0, len(ids), HISTORY_CHUNK):
             part = ids[start : start + HISTORY_CHUNK]
-            async with context.store.write() as tx:
-                done = await finish_history(tx, context, source, part)
-            pulled.ingested.moved |= done.moved
-            pulled.ingested.initiatives |= done.initiatives
+            await date(context, source, pulled.ingested, part)
             pulled.history += len(part)
             context.watcher.advance(source.name, len(part))
         after = ids[-1]
     if started:
         context.watcher.done(source.name)
+
+
+async def date(context: Context, source: Live, done: Ingested, ids: list[str], *, read: bool = True) -> None:
+    """Give items the dates that their stored past proves; `read` says that it reaches their present version."""
+    for start in range(0, len(ids), HISTORY_CHUNK):
+        async with context.store.alone() as tx:
+            dated = await finish_history(tx, context, source, ids[start : start + HISTORY_CHUNK], read=read)
+        done.moved |= dated.moved
+        done.initiatives |= dated.initiatives

@@ -16,17 +16,15 @@ from domain.workspace import Workspace
 from rollup.parts import Part, merge, separable
 from rollup.scope import Scope, all_initiatives, combine, contributors, delivered, fingerprint, scope_of
 from rollup.scope import parts as parts_of
-from storage import checkpoints, links, okrs, parts, rollups
+from storage import checkpoints, dirty, links, okrs, parts, rollups
 from storage import items as store
 from storage.engine import Transaction
 from storage.links import Ref
 from sync import present as presents
 from sync.context import Context
-from sync.ingest import Ingested, remap, remap_by_payload, remap_refs
+from sync.ingest import MAPPED, Ingested, remap, remap_by_payload, remap_refs
 from sync.links import mirroring, relink, relink_all
 
-MAPPED = "mapped"
-"""the note that says with which file the store was mapped"""
 FORECASTS = "forecasts"
 """the note with the forecasts of a day"""
 
@@ -60,26 +58,28 @@ async def find_parents(tx: Transaction, context: Context) -> Ingested:
     return done
 
 
-async def rebuild(tx: Transaction, context: Context) -> None:
+async def rebuild(tx: Transaction, context: Context) -> set[str]:
     """Map the whole store again by today's file and re-compute everything, asking no tracker."""
     await links.forget_created(tx)
     async for chunk in store.stream(tx):
         await remap(tx, context, chunk)
     if context.mapper.uses_raw:
         await remap_by_payload(tx, context)
-    await settle_all(tx, context)
+    return await settle_all(tx, context)
 
 
-async def settle_all(tx: Transaction, context: Context) -> None:
-    """Compute all links and rollups of items that are mapped already, and note with which file."""
+async def settle_all(tx: Transaction, context: Context) -> set[str]:
+    """Compute all links and rollups of items that are mapped already, and note with which file; nothing waits then."""
+    await dirty.take(tx)
     await find_parents(tx, context)
     await relink_all(tx, context.mapper)
     initiatives = all_initiatives(context.workspace, await created(tx))
     await rollups.clear(tx)
-    await roll_up(tx, context, initiatives)
+    computed = await roll_up(tx, context, initiatives)
     await look_ahead(tx, context)
     await remember_subjects(tx, context.workspace, initiatives)
     await checkpoints.save_note(tx, MAPPED, {"digest": context.workspace.digest})
+    return computed
 
 
 async def catch_up(context: Context) -> None:
@@ -89,10 +89,10 @@ async def catch_up(context: Context) -> None:
         late = await rollups.expired(tx, context.today)
         kept = await checkpoints.note(tx, FORECASTS)
     if mapped is None or mapped["digest"] != context.workspace.digest:
-        async with context.store.write() as tx:
+        async with context.store.alone() as tx:
             await rebuild(tx, context)
     elif late or kept is None or kept["day"] != context.today.isoformat():
-        async with context.store.write() as tx:
+        async with context.store.alone() as tx:
             served = contributors(context.workspace, await created(tx))
             await roll_up(tx, context, late.union(*(served.get(id_, ()) for id_ in late)))
             await look_ahead(tx, context)

@@ -6,27 +6,28 @@ Each connection is pulled side by side with the others; the numbers are computed
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
+from connectors.base import Json
 from domain.errors import KeyrailError
-from storage import checkpoints, inbox
+from storage import checkpoints, dirty, inbox
 from storage import items as store
-from sync.backfill import finish, pull_past, pull_present, settle_absent
+from sync.backfill import STATE, finish, pull_past, pull_present, settle_absent
 from sync.census import Census, take
 from sync.context import Context, Live
-from sync.ingest import Ingested
+from sync.ingest import MAPPED, Ingested, remap_refs
 from sync.poll import WATERMARK, Pulled, pull
-from sync.refresh import MAPPED, rebuild, refresh, settle_all
+from sync.refresh import rebuild, refresh, settle_all
 
 Step = Callable[[Live], Awaitable[Pulled]]
 
-UNFINISHED = "unfinished"
-"""the note that items may have moved which no rollup has seen, with the digest of the file that mapped them"""
-REMAP = "remap"
+UNCOUNTED = "uncounted"
+"""the checkpoint of a connection whose items moved without a note, until everything is computed anew"""
 
 WORTH_A_REBUILD = 2000
-"""moved items from which re-computing everything is cheaper than what each can reach"""
+"""notes of what moved from which computing everything is cheaper than what each can reach"""
 
 
 async def backfill(
@@ -38,28 +39,29 @@ async def backfill(
     since: datetime | None = None,
 ) -> list[Pulled]:
     """Read everything in scope, the present first, then the past; the numbers are there after the present."""
+    unnoted = replace(context, computes_all=True)
 
     async def present(source: Live) -> Pulled:
         if since is not None:
             return await pull(
-                context, source, {"updated_ms": int(since.timestamp() * 1000)}, history=False, moves=False
+                unnoted, source, {"updated_ms": int(since.timestamp() * 1000)}, history=False, moves=False
             )
-        return await pull_present(context, source, restart=restart)
+        return await pull_present(unnoted, source, restart=restart)
 
-    await mark_unfinished(context)
+    await mark_uncounted(context, sources)
     pulls = await side_by_side(context, sources, present)
-    await settle(context, whole=True)
+    await settle(context, whole=sources)
     if history:
 
         async def past(source: Live) -> Pulled:
             pulled = pulls[source.name]
             if pulled.error is None:
-                await pull_past(context, source, pulled, since)
+                await pull_past(unnoted, source, pulled, since)
             return pulled
 
-        await mark_unfinished(context)
+        await mark_uncounted(context, sources)
         pulls = await side_by_side(context, sources, past, pulls)
-        await settle(context, whole=True)
+        await settle(context, whole=sources)
     for name, pulled in pulls.items():
         if pulled.error is None and since is None:
             await finish(context, sources[name], pulled)
@@ -68,28 +70,33 @@ async def backfill(
 
 async def sync(context: Context, sources: Mapping[str, Live]) -> list[Pulled]:
     """Read what changed since last time, and what that changes; a connection that was never read is read whole."""
+    watermarks: dict[str, Json] = {}
+    uncounted: set[str] = set()
+    async with context.store.read() as tx:
+        for name, source in sources.items():
+            state = await checkpoints.load(tx, name, STATE)
+            if state is not None and state.get("digest") == source.reading.digest:
+                watermarks[name] = await checkpoints.load(tx, name, WATERMARK)
+            if await checkpoints.load(tx, name, UNCOUNTED):
+                uncounted.add(name)
+    known = {name: source for name, source in sources.items() if watermarks.get(name) is not None}
+    new = {name: source for name, source in sources.items() if name not in known}
 
     async def changes(source: Live) -> Pulled:
-        async with context.store.read() as tx:
-            watermark = await checkpoints.load(tx, source.name, WATERMARK)
-            state = await checkpoints.load(tx, source.name, "backfill")
-        if watermark is None or state is None or state.get("digest") != source.reading.digest:
-            pulled = await pull_present(context, source)
-            await pull_past(context, source, pulled, None)
-            await finish(context, source, pulled)
-            return pulled
-        pulled = await pull(context, source, watermark)
+        pulled = await pull(context, source, watermarks[source.name])
         await settle_absent(context, source, pulled, pulled.absent)
         return pulled
 
-    unfinished = await mark_unfinished(context)
-    pulls = await side_by_side(context, sources, changes)
-    moved = Ingested()
-    for pulled in pulls.values():
-        moved.add(pulled.ingested)
-    anew = any(pulled.error is not None or pulled.whole for pulled in pulls.values())
-    await settle(context, whole=unfinished or anew or len(moved.moved) > WORTH_A_REBUILD, moved=moved)
-    return list(pulls.values())
+    async def changed() -> list[Pulled]:
+        pulls = await side_by_side(context, known, changes)
+        await settle(context, whole=uncounted & known.keys())
+        return list(pulls.values())
+
+    if not new:
+        return await changed()
+    if not known:
+        return await backfill(context, new)
+    return [pulled for pulls in await asyncio.gather(changed(), backfill(context, new)) for pulled in pulls]
 
 
 async def census(
@@ -98,44 +105,51 @@ async def census(
     """Compare ids with each tracker; with `repair` mend what differs."""
     found: list[Census] = []
     errors: dict[str, KeyrailError] = {}
-    unfinished = repair and await mark_unfinished(context)
     for name, source in sources.items():
         try:
             found.append(await take(context, source, repair=repair))
         except KeyrailError as error:
             errors[name] = error
-    moved = Ingested()
-    for one in found:
-        moved.add(one.ingested)
     if repair:
-        whole = unfinished or bool(errors) or len(moved.moved) > WORTH_A_REBUILD
-        await settle(context, whole=whole, moved=moved)
+        await settle(context)
     return found, errors
 
 
-async def settle(context: Context, *, whole: bool, moved: Ingested | None = None) -> None:
-    """Bring the numbers up to date with the items, in one transaction, and note that they are."""
-    async with context.store.write() as tx:
+async def settle(context: Context, *, whole: Collection[str] = ()) -> set[str]:
+    """Bring the numbers up to date with the items, in one transaction; return the subjects that were computed.
+
+    `whole` are connections whose items moved without a note: everything is computed anew.
+    """
+    async with context.store.alone() as tx:
         mapped = await checkpoints.note(tx, MAPPED)
-        if await checkpoints.note(tx, UNFINISHED) == REMAP or (mapped and mapped["digest"] != context.workspace.digest):
-            await rebuild(tx, context)
-        elif whole or moved is None or mapped is None:
-            await settle_all(tx, context)
+        if mapped is not None and mapped["digest"] != context.workspace.digest:
+            computed = await rebuild(tx, context)
         else:
-            await refresh(tx, context, moved)
-        await checkpoints.save_note(tx, UNFINISHED, None)
+            many = await dirty.count(tx) > WORTH_A_REBUILD
+            found = await dirty.take(tx)
+            done = Ingested(moved=found.items, loose=found.loose, initiatives=found.initiatives)
+            if found.unmapped:
+                done.add(await remap_refs(tx, context, found.unmapped))
+            computed = (
+                await settle_all(tx, context) if whole or many or mapped is None else await refresh(tx, context, done)
+            )
+        for name in whole:
+            await checkpoints.drop(tx, name, UNCOUNTED)
+    return computed
 
 
-async def mark_unfinished(context: Context) -> bool:
-    """Note that items are about to move, by which file; return whether an earlier run died before the numbers.
+async def mark_uncounted(context: Context, names: Iterable[str]) -> None:
+    """Note that items of connections are about to move without a note, before they do.
 
-    A run that dies is made good by the next one: all is computed again, and mapped again if the file changed.
+    A run that dies is made good by the next one of the connection: all is computed again, and mapped again where
+    the file is another than the store was mapped with.
     """
     async with context.store.write() as tx:
-        before = await checkpoints.note(tx, UNFINISHED)
-        mine = context.workspace.digest
-        await checkpoints.save_note(tx, UNFINISHED, mine if before in (None, mine) else REMAP)
-    return before is not None
+        for name in names:
+            await checkpoints.save(tx, name, UNCOUNTED, True)
+        mapped = await checkpoints.note(tx, MAPPED)
+        if mapped is not None and mapped["digest"] != context.workspace.digest:
+            await checkpoints.save_note(tx, MAPPED, {"digest": ""})
 
 
 async def side_by_side(

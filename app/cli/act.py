@@ -59,7 +59,7 @@ def rebuild(context: typer.Context, as_json: Json = False) -> None:
 
     async def work() -> Doc:
         async with here.open() as opened:
-            async with opened.store.write() as tx:
+            async with opened.store.alone() as tx:
                 await again(tx, opened)
             return {
                 "key_results": len(opened.workspace.key_results),

@@ -72,6 +72,10 @@ def connector(name):
         split=split,
         kind_of=lambda _value: "items",
         webhook=lambda body, _event, connection, reading: parse("webhook", body, connection, reading),
+        verify=asked,
+        delivery_id=asked,
+        event_of=asked,
+        hints=asked,
         defaults=lambda _connection: Reading(facts={}, account="", digest=""),
     )
 

@@ -10,7 +10,7 @@ from domain.rules import CreateInitiative, MappingRule, Policies, Test
 from storage import checkpoints, okrs, rollups
 from sync.ingest import Ingested
 from sync.refresh import MAPPED, catch_up, rebuild
-from sync.run import UNFINISHED, mark_unfinished, settle
+from sync.run import UNCOUNTED, mark_uncounted, settle
 
 
 def initiative(id_, *keys, to="KR1", **more):
@@ -275,25 +275,50 @@ async def test_a_key_result_that_nobody_serves_any_more_has_no_rollup(known, fil
     assert set(await values(known)) == {"I1", "KR1"}
 
 
-async def test_what_a_dead_run_moved_is_made_good_by_the_next(known, item, clock):
-    """The run before died between the items and the numbers: nobody can say what it moved."""
-    assert await mark_unfinished(known.context) is False
+async def test_what_a_dead_run_moved_is_made_good_by_whoever_comes_next(known, item, clock):
+    """The run before died between the items and the numbers: what it moved was noted with the items."""
     clock.forward(minutes=1)
     await known.receive(item("3", parent_id="1", category="done", updated_at=clock()))
-    unfinished = await mark_unfinished(known.context)
-    assert unfinished is True
-    await settle(known.context, whole=unfinished, moved=Ingested())
+    assert (await values(known))["I1"] != 1.0
+    assert await settle(known.context) >= {"I1", "KR1"}
+    assert (await values(known))["I1"] == 1.0
+    assert await settle(known.context) == set()
+
+
+async def test_what_a_dead_backfill_moved_is_computed_by_the_next_run_of_its_connection(known, item, clock):
+    unnoted = replace(known.context, computes_all=True)
+    await mark_uncounted(unnoted, ["jira"])
+    clock.forward(minutes=1)
+    before, known.context = known.context, unnoted
+    await known.receive(item("3", parent_id="1", category="done", updated_at=clock()))
+    known.context = before
+    assert await settle(known.context) == set()
+    async with known.store.read() as tx:
+        assert await checkpoints.load(tx, "jira", UNCOUNTED) is True
+    assert await settle(known.context, whole=["jira"]) >= {"I1"}
     assert (await values(known))["I1"] == 1.0
     async with known.store.read() as tx:
-        assert await checkpoints.note(tx, UNFINISHED) is None
-    assert await mark_unfinished(known.context) is False
+        assert await checkpoints.load(tx, "jira", UNCOUNTED) is None
 
 
-async def test_a_dead_run_under_another_file_maps_again(known, file, item, clock):
-    await mark_unfinished(known.context)
+async def test_a_dead_backfill_under_another_file_maps_again(known, file, item, clock):
+    other = known.context
+    known.use(file(digest="second", initiatives=[initiative("I4", "PAY-6")]))
+    known.context = replace(known.context, computes_all=True)
+    await mark_uncounted(known.context, ["jira"])
     clock.forward(minutes=1)
     await known.receive(item("6", parent_id="5", updated_at=clock()))
-    known.use(file(digest="second", initiatives=[initiative("I4", "PAY-6")]))
-    assert await mark_unfinished(known.context) is True
-    await settle(known.context, whole=True)
-    assert (await known.links())["6"] == [("I4", "work", None)]
+    known.context = other
+    await settle(known.context)
+    assert (await known.links())["6"] == [("I2", "work", "PAY-5")]
+
+
+async def test_items_mapped_by_another_file_are_mapped_by_the_file_that_the_store_has(known, file, item, clock):
+    """A replica that still has the file of before writes an item: the present file's links stay in effect."""
+    present = known.context
+    known.use(file(digest="before", initiatives=[initiative("I4", "PAY-6")]))
+    clock.forward(minutes=1)
+    await known.receive(item("6", parent_id="5", updated_at=clock()))
+    known.context = present
+    await settle(known.context)
+    assert (await known.links())["6"] == [("I2", "work", "PAY-5")]
