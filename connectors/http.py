@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import aiohttp
 import httpx
@@ -39,6 +39,9 @@ MAX_BODY = 64 * 1024 * 1024
 PATIENCE = timedelta(hours=6)
 WRITE = "WRITE"
 """the method, in `Dialect.rates`, of calls that change something where they have a pace of their own"""
+ATTEMPTS, SHORT = 4, 30.0
+"""how often credentials are asked for, and the seconds that are waited for that where the answer names a time: whoever
+renews a token holds its lock"""
 WORTH_WAITING, WORTH_TELLING = 0.001, 2.0
 """seconds; shorter waits are not made, or made and not told"""
 
@@ -46,10 +49,19 @@ Now = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
 OnWait = Callable[[str, datetime], None]
 Transport = httpx.AsyncBaseTransport
+T = TypeVar("T")
 
 
 class Wire(Protocol):
-    """One bare exchange, for getting credentials; the host is pinned as everywhere."""
+    """An exchange for getting credentials, outside limits and pace; the host is pinned as everywhere.
+
+    It is repeated where no answer comes, or 408, 425 or 5xx, so it carries only what does no harm twice. The vendors
+    see to that: an unused installation token or access token runs out, the tokens of an app's own credentials replace
+    each other, and a refresh token that was used up answers again for ten minutes at Atlassian
+    (https://community.developer.atlassian.com/t/54172), for thirty at Linear
+    (https://nango.dev/blog/linear-oauth-refresh-token-invalid-grant).
+    Raises VendorUnavailableError in the end; any other answer is for who asked to read.
+    """
 
     async def __call__(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
@@ -173,10 +185,13 @@ class Client:
     async def _repeated(self, call: Call, *, as_json: bool) -> tuple[Answer, Json]:
         if not call.idempotent:
             return await self._admitted(call, as_json)
+        return await self._persistently(call.attempts, self._admitted, call, as_json)
+
+    async def _persistently(self, attempts: int, once: Callable[..., Awaitable[T]], *given: object) -> T:
         try:
-            return await self._retrying.copy(stop=stop_after_attempt(call.attempts))(self._admitted, call, as_json)
+            return await self._retrying.copy(stop=stop_after_attempt(attempts))(once, *given)
         except _UnansweredError as error:
-            tried = f" Gave up after {call.attempts} attempts." if call.attempts > 1 else ""
+            tried = f" Gave up after {attempts} attempts." if attempts > 1 else ""
             raise VendorUnavailableError(f"{error}{tried}") from error
 
     async def _admitted(self, call: Call, as_json: bool) -> tuple[Answer, Json]:
@@ -187,7 +202,7 @@ class Client:
         body = None if call.json is None else orjson.dumps(call.json)
         while True:
             await self._turn(call, place, write, deadline)
-            proof = await self.access.headers(self._exchange)
+            proof = await self.access.headers(self._wire)
             base = self.access.base
             async with self._slots:
                 answer = await self._exchange(
@@ -205,7 +220,7 @@ class Client:
             if signal.limited:
                 self.notes["limit"] = signal.reason
                 continue
-            if answer.status == 401 and not asked_again and await self.access.refused(self._exchange, base, proof):
+            if answer.status == 401 and not asked_again and await self.access.refused(self._wire, base, proof):
                 asked_again = True
                 continue
             return answer, self._judge(call, answer, as_json)
@@ -227,6 +242,20 @@ class Client:
                 self._on_wait(f"{self.name}: {self._dialect.vendor} asked us to pause{reason}", until)
             await self._sleep(wait)
             at = self._gate.blocked(place, write=write)
+
+    async def _wire(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Answer:
+        """Be the `Wire` of this connection's access."""
+
+        async def once() -> Answer:
+            answer = await self._exchange(method, url, headers=headers, body=body)
+            if not _is_fault(answer.status):
+                return answer
+            fault = self._fault(f"{method} {url}", answer)
+            raise fault if fault.wait <= SHORT else VendorUnavailableError(str(fault))
+
+        return await self._persistently(ATTEMPTS, once)
 
     async def _exchange(
         self,
@@ -323,15 +352,18 @@ class Client:
                 return RejectedError(f"{self.name}: {what}: the account lacks the permission (403).{words}", status=403)
             case 410:
                 return RejectedError(f"{self.name}: {what}: a removed API (410). Update Keyrail.{words}", status=410)
-            case _ if status >= 500 or status in (408, 425):
-                asked = ratelimit.retry_after(answer.headers, self._now())
-                wait = (asked - self._now()).total_seconds() if asked else 0.0
-                text = f"{self.name}: {self._dialect.vendor} answered {status} to {what}.{words}"
-                return _UnansweredError(text, wait)
+            case _ if _is_fault(status):
+                return self._fault(what, answer)
             case _ if status < 400:
                 return self._redirected(what, answer)
             case _:
                 return RejectedError(f"{self.name}: {what} was refused ({status}).{words}", status=status)
+
+    def _fault(self, what: str, answer: Answer) -> _UnansweredError:
+        asked = ratelimit.retry_after(answer.headers, self._now())
+        wait = (asked - self._now()).total_seconds() if asked else 0.0
+        text = f"{self.name}: {self._dialect.vendor} answered {answer.status} to {what}.{self._quote(answer)}"
+        return _UnansweredError(text, wait)
 
     def _redirected(self, what: str, answer: Answer) -> PermanentError:
         place = answer.headers.get("location", "").lower()
@@ -376,6 +408,11 @@ def _url(text: str) -> httpx.URL:
 def _place(method: str, path: str) -> str:
     """The endpoint as limits see it: ids, keys and versions in the path do not make another one."""
     return f"{method} {_VARIABLE.sub('/*', path)}"
+
+
+def _is_fault(status: int) -> bool:
+    """Whether the vendor did not get to it, so that a repeat may fare better."""
+    return status >= 500 or status in (408, 425)
 
 
 def _wait(state: RetryCallState) -> float:

@@ -163,11 +163,9 @@ class Tokens:
         return await wire("POST", self._service.url, headers=kind, body=urlencode(asked).encode())
 
     def _issued(self, answer: Answer) -> dict[str, object] | None:
-        """Read what was issued, None where the service refused; raise where it did not get to it."""
-        if answer.status >= 500 or answer.status == 429:
-            raise VendorUnavailableError(
-                f"{self._connection}: {self._service.name}'s token service answered {answer.status}."
-            )
+        """Read what was issued, None where the service refused; raise where we ask too often."""
+        if answer.status == 429:
+            raise VendorUnavailableError(f"{self._connection}: {self._service.name}'s token service answered 429.")
         try:
             issued = orjson.loads(answer.body)
         except orjson.JSONDecodeError:

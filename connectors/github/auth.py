@@ -158,7 +158,7 @@ class App:
     async def _issue(self, wire: Wire) -> dict[str, object]:
         proof = {"authorization": f"Bearer {self._signed()}"}
         answer = await wire("POST", self._url, headers=proof)
-        if answer.status >= 500 or read_limits(answer, self._now()).limited:
+        if read_limits(answer, self._now()).limited:
             raise VendorUnavailableError(
                 f"{self._name}: GitHub answered {answer.status} to the app's request for a token."
             )

@@ -170,7 +170,6 @@ async def test_an_app_that_github_does_not_know_is_told_what_to_check(
 @pytest.mark.parametrize(
     ("status", "message", "headers"),
     [
-        (502, "later", {}),
         (429, "later", {}),
         (403, "You have exceeded a secondary rate limit.", {}),
         (403, "later", {"retry-after": "60"}),
@@ -183,6 +182,17 @@ async def test_an_app_whose_token_github_cannot_make_now_is_tried_again_later(
     async with opened(app, github) as client:
         github.plan(TOKENS, httpx.Response(status, json={"message": message}, headers=headers))
         with pytest.raises(VendorUnavailableError, match=f"answered {status} to the app's request"):
+            await client.json(ASK)
+
+
+async def test_an_apps_token_is_asked_for_again_where_github_does_not_get_to_it(github, opened, app):
+    github.repository("api")
+    github.plan(TOKENS, httpx.Response(502), httpx.Response(500))
+    async with opened(app, github) as client:
+        await client.json(ASK)
+        github.plan(TOKENS, *(httpx.Response(502) for _ in range(4)))
+        github.at += timedelta(hours=2)
+        with pytest.raises(VendorUnavailableError, match=r"answered 502 to POST .*access_tokens\. Gave up after 4"):
             await client.json(ASK)
 
 

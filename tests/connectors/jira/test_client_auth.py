@@ -55,6 +55,7 @@ class Atlassian:
         self.access = set()
         self.issued = 0
         self.hosts = []
+        self.troubles = []
 
     @property
     def now(self):
@@ -66,6 +67,8 @@ class Atlassian:
     async def answer(self, request):
         self.hosts.append(request.url.host)
         await asyncio.sleep(0)
+        if self.troubles:
+            return self.troubles.pop()
         if request.url.path == "/oauth/token":
             asked = httpx.Response(200, content=request.content).json()
             if asked["refresh_token"] != self.good:
@@ -303,8 +306,16 @@ async def test_a_refused_refresh_token_is_named_and_nothing_secret_shown(atlassi
 async def test_a_token_service_that_is_down_is_a_passing_trouble(jira, opened, oauth):
     jira.plan("/oauth/token", *(httpx.Response(503) for _ in range(10)))
     async with opened(oauth, jira, store=Tokens(), secret_key=KEY) as client:
-        with pytest.raises(VendorUnavailableError, match="token service answered 503"):
+        with pytest.raises(VendorUnavailableError, match=r"answered 503 to POST .*/oauth/token\. Gave up after 4"):
             await client.json(MYSELF)
+    assert len(jira.calls) == 4
+
+
+async def test_a_token_service_that_fails_once_is_asked_again(atlassian, opened, oauth):
+    atlassian.troubles = [httpx.Response(503)]
+    async with opened(oauth, atlassian, store=Tokens(), secret_key=KEY) as client:
+        assert await client.json(MYSELF) == {"accountId": "acc-1"}
+    assert (atlassian.hosts[:2], len(atlassian.slept)) == (["auth.atlassian.com"] * 2, 1)
 
 
 async def test_a_grant_for_another_site_is_refused(atlassian, opened, oauth):

@@ -244,11 +244,44 @@ async def test_a_new_refresh_token_in_the_environment_beats_the_kept_one(linear,
     assert forms(linear)[1]["refresh_token"] == ["from-a-new-consent"]
 
 
-async def test_a_token_service_that_is_down_is_no_refusal(linear, opened, oauth, store):
-    linear.site.faults.add("unavailable", path="/oauth/token")
-    async with opened(oauth, linear, store=store, secret_key=KEY) as client:
-        with pytest.raises(VendorUnavailableError, match="Linear's token service answered 502"):
+@pytest.mark.parametrize("way", ["oauth", "own"])
+async def test_a_token_service_that_is_down_is_no_refusal(request, linear, opened, store, way):
+    linear.site.faults.add("unavailable", path="/oauth/token", times=9)
+    async with opened(request.getfixturevalue(way), linear, store=store, secret_key=KEY) as client:
+        with pytest.raises(VendorUnavailableError, match=r"Linear answered 502 to POST .*token\. Gave up after 4"):
             await client.json(VIEWER)
+    assert linear.operations == ["/oauth/token"] * 4
+    assert len(linear.slept) == 3
+
+
+async def test_a_token_service_that_is_busy_for_long_is_not_waited_for_under_the_lock(linear, opened, oauth, store):
+    linear.site.faults.add("overloaded", path="/oauth/token", retry_after=600)
+    async with opened(oauth, linear, store=store, secret_key=KEY) as client:
+        with pytest.raises(VendorUnavailableError, match="answered 503"):
+            await client.json(VIEWER)
+    assert (len(forms(linear)), linear.slept) == (1, [])
+
+
+@pytest.mark.parametrize("way", ["oauth", "own"])
+async def test_a_renewal_whose_answer_is_lost_is_asked_for_again_before_a_call_that_may_not_be(
+    request, linear, opened, store, way
+):
+    """The token that the lost answer brought is used up or revoked; Linear answers a used up one for half an hour."""
+    lost, inner = [], httpx.ASGITransport(app=linear.face)
+
+    async def answer(call):
+        answered = await inner.handle_async_request(call)
+        if call.url.path == "/oauth/token" and not lost:
+            lost.append(call)
+            raise httpx.ReadError("cut")
+        return answered
+
+    connection = request.getfixturevalue(way)
+    async with opened(connection, linear, httpx.MockTransport(answer), store=store, secret_key=KEY) as client:
+        told = await client.json(replace(VIEWER, idempotent=False))
+        again = await client.json(VIEWER)
+    assert told["data"]["viewer"]["id"] == again["data"]["viewer"]["id"]
+    assert linear.operations == ["/oauth/token", "/oauth/token", "Viewer", "Viewer"]
 
 
 # --- an app's own credentials
