@@ -19,8 +19,8 @@ from app.demo import linear as linear_face
 from app.demo.company import SEED
 from app.demo.github_site import Site as GitHub
 from app.demo.linear_site import Site as Linear
-from app.demo.server import serve
 from app.demo.site import Site as Jira
+from app.web.server import serve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

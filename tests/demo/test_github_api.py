@@ -12,7 +12,7 @@ from app.demo.github import Site, application
 from app.demo.github_cost import cost_of
 from app.demo.github_graph import OLD_SERVER, engine
 from app.demo.graphql import Refusal
-from app.demo.server import serve
+from app.web.server import serve
 from connectors.github import publish, queries, selection
 
 NOW = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)

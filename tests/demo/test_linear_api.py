@@ -11,7 +11,7 @@ from app.demo.linear import application
 from app.demo.linear_limits import complexity
 from app.demo.linear_model import Attachment, Issue, on_github
 from app.demo.linear_site import Site
-from app.demo.server import serve
+from app.web.server import serve
 
 NOW = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)
 OLD = NOW - timedelta(days=40)

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from app.demo.jira import application
-from app.demo.server import serve
 from app.demo.site import OKR_PROGRESS
+from app.web.server import serve
 
 API = "/rest/api/3"
 

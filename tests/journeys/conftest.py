@@ -23,9 +23,9 @@ from starlette.responses import Response
 
 from app.demo.company import build
 from app.demo.jira import application
-from app.demo.server import serve
 from app.demo.site import Site
 from app.demo.workspace import workspace_text
+from app.web.server import serve
 
 SECRETS = {"DEMO_JIRA_TOKEN": "demo-token", "DEMO_JIRA_WEBHOOK_SECRET": "demo-webhook-secret"}
 PATIENCE = 60
