@@ -75,6 +75,18 @@ class Store:
                     yield tx
 
     @asynccontextmanager
+    async def durable(self) -> AsyncIterator[Store]:
+        """Open the same database for what must outlive a loss of power; PostgreSQL keeps all of it so anyway."""
+        if self.path is None:
+            yield self
+            return
+        beside = create_store(self.url, durable=True)
+        try:
+            yield beside
+        finally:
+            await beside.close()
+
+    @asynccontextmanager
     async def lock(self, name: str, *, patience: float = 0.0) -> AsyncIterator[None]:
         """Hold the lock of a connection; raise LockedError that says who holds it after `patience` seconds.
 
@@ -167,8 +179,11 @@ def async_url(url: str) -> str:
     raise StorageError("KEYRAIL_DATABASE_URL must begin with sqlite:/// or postgresql://")
 
 
-def create_store(url: str) -> Store:
-    """Make the engine for a URL without touching the database; see `open_store`."""
+def create_store(url: str, *, durable: bool = False) -> Store:
+    """Make the engine for a URL without touching the database; see `open_store`.
+
+    What is committed to SQLite outlives the process; with `durable` also the power, for what nobody would send again.
+    """
     parsed = make_url(async_url(url))
     if parsed.get_backend_name() == "postgresql":
         engine = create_async_engine(
@@ -186,6 +201,8 @@ def create_store(url: str) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(parsed, json_serializer=dumps, json_deserializer=loads)
     event.listen(engine.sync_engine, "connect", set_pragmas)
+    if durable:
+        event.listen(engine.sync_engine, "connect", sync_each_commit)
     event.listen(engine.sync_engine, "begin", begin_sqlite)
     return Store(url=url, engine=engine, path=path)
 
@@ -205,7 +222,11 @@ def set_pragmas(connection: Any, _record: object) -> None:  # Any: SQLAlchemy's 
     cursor.close()
 
 
-PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON", "cache_size=-16000")
+def sync_each_commit(connection: Any, _record: object) -> None:  # Any: as in `set_pragmas`
+    """Have each commit wait until it is on the disk."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
 
 
 def begin_sqlite(connection: SyncConnection) -> None:
@@ -322,5 +343,13 @@ SIGNS = {
     "password authentication": "Check user and password in KEYRAIL_DATABASE_URL.",
     "could not translate host": "Check the host in KEYRAIL_DATABASE_URL.",
     "does not exist": "Create it, or correct KEYRAIL_DATABASE_URL.",
+    "server closed the connection": "The server went away or was restarted. Try again.",
+    "terminating connection": "The server went away or was restarted. Try again.",
+    "connection is lost": "The server went away or was restarted. Try again.",
+    "starting up": "Wait until the server is up, and try again.",
+    "shutting down": "Wait until the server is up, and try again.",
+    "too many clients": "Raise max_connections of the server, or run fewer processes.",
+    "remaining connection slots": "Raise max_connections of the server, or run fewer processes.",
+    "timeout expired": "Is the server reachable from here?",
     "connection failed": "Is the server running, and are host, port, user and password right?",
 }
