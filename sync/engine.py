@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 def executor_name(database_url: str) -> str:
-    """Return a name for this replica: a new one; always the same beside SQLite, where a restart takes up its own work."""
+    """Return a name for this replica: a new one; beside SQLite always the same, so that a restart goes on."""
     return "alone" if jobs_file(database_url) is not None else uuid.uuid4().hex
 
 
