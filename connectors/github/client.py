@@ -20,13 +20,13 @@ from connectors.github.site import (
     Site,
     ask,
     chunked,
-    in_scope,
     nodes_of,
     numbered,
     read_ids,
     repository_of,
     site_of,
     whole_page,
+    within,
 )
 from connectors.github.walk import Done, Sizes, Slice, Step, data_of, growing, stepwise
 from connectors.graphql import errors_of
@@ -125,7 +125,7 @@ async def fetch(client: Client, connection: Connection, reading: Reading, ids: S
     site = site_of(connection, reading)
 
     async def work(asked: list[str]) -> list[Page]:
-        return [in_scope(site, page) for page in await read_items(client, site, "fetch", asked)]
+        return [within(page, site.holds) for page in await read_items(client, site, "fetch", asked)]
 
     async def pages() -> AsyncGenerator[Page, None]:
         async with aclosing(side_by_side(each(chunked(list(dict.fromkeys(ids)))), work, LANES)) as results:

@@ -77,6 +77,7 @@ async def discover(client: Client, connection: Connection, before: Reading | Non
         "statuses": statuses_of(connection, found) | await _issue_statuses(client, connection, can, list(roster)),
         "lost": {key: names for key, names in lost.items() if names},
         "seen": {key: list(scoped(connection, key)) for key in _KINDS},
+        "mark": {"repositories": _faces(roster)},
         "hidden": list(hidden_organizations(answer)),
         "read_ms": int((server_time(answer) or answer.sent_at).timestamp() * 1000),
     }
@@ -288,6 +289,12 @@ def _roster(
         }
         for node in nodes
     }
+
+
+def _faces(roster: Mapping[str, Json]) -> dict[str, Json]:
+    """Return how the repositories that have issues look, by id, as watermarks keep it (`sweep.Seen.face`)."""
+    known = [(name, object_of(one)) for name, one in roster.items()]
+    return {str(one["id"]): [name, one["archived"]] for name, one in known if one["issues"]}
 
 
 async def _owners(

@@ -33,7 +33,7 @@ async def history(client: Client, connection: Connection, reading: Reading, ids:
         return
 
     async def work(asked: list[str]) -> list[Page]:
-        return await _past(client, site, asked)
+        return await past(client, site, "history", asked)
 
     async def pages() -> AsyncGenerator[Page, None]:
         groups = each(chunked(ids, queries.HISTORY))
@@ -47,22 +47,22 @@ async def history(client: Client, connection: Connection, reading: Reading, ids:
             yield page
 
 
-async def _past(client: Client, site: Site, ids: Sequence[str]) -> list[Page]:
+async def past(client: Client, site: Site, stream: str, ids: Sequence[str]) -> list[Page]:
     """Read the past of up to fifty issues, of fewer at once where GitHub does not manage."""
     smallest = len(ids) <= queries.SMALLEST
     try:
         answer, told = await ask(client, queries.history(site.selection.can, ids, attempts=4 if smallest else 1))
     except VendorUnavailableError:
         if len(ids) == 1:
-            return await _without_past(client, ids[0])
+            return await _without_past(client, stream, ids[0])
         middle = len(ids) // 2
-        return [*await _past(client, site, ids[:middle]), *await _past(client, site, ids[middle:])]
+        return [*await past(client, site, stream, ids[:middle]), *await past(client, site, stream, ids[middle:])]
     issues = [node for node in objects(data_of(told)) if isinstance(node.get("timelineItems"), dict)]
     mended = [await _completed(client, site, issue) for issue in issues]
     return [
         Page(
             kind="history",
-            stream="history",
+            stream=stream,
             number=0,
             body=orjson.dumps(told) if any(mended) else answer.body,
             read_at=answer.sent_at,
@@ -72,12 +72,12 @@ async def _past(client: Client, site: Site, ids: Sequence[str]) -> list[Page]:
     ]
 
 
-async def _without_past(client: Client, id: str) -> list[Page]:
+async def _without_past(client: Client, stream: str, id: str) -> list[Page]:
     """Hand out the name of an issue whose past GitHub cannot give; asking for it fails where all is out of order."""
     answer, told = await ask(client, queries.places([id]))
     found = [{**place, "timelineItems": {UNREAD: True}} for place in objects(data_of(told))]
     body = orjson.dumps({"data": {"nodes": found}})
-    return [Page(kind="history", stream="history", number=0, body=body, read_at=answer.sent_at, items=len(found))]
+    return [Page(kind="history", stream=stream, number=0, body=body, read_at=answer.sent_at, items=len(found))]
 
 
 async def _completed(client: Client, site: Site, issue: dict[str, Any]) -> bool:

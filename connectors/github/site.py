@@ -33,8 +33,8 @@ class Site:
 
     `repositories` are those in scope that have issues, by their present names, `named` those that the file names;
     `organizations` and `projects` as the scope has them, projects with their ids. `whole` and `owners` are names in
-    lower case. `old` says that the server's GraphQL lacks what is needed, so that issues
-    are read by REST.
+    lower case. `old` says that the server's GraphQL lacks what is needed, so that issues are read by REST,
+    `status_in_projects` that a project's field tells the status.
     """
 
     rest: str
@@ -45,6 +45,7 @@ class Site:
     named: tuple[str, ...]
     organizations: tuple[str, ...]
     projects: Mapping[str, str]
+    status_in_projects: bool
 
     whole: frozenset[str]
     owners: frozenset[str]
@@ -93,6 +94,7 @@ def site_of(connection: Connection, reading: Reading) -> Site:
             for key in scoped(connection, "projects")
             if key.lower() in ids
         },
+        status_in_projects=isinstance(connection.status, Mapping) and "project_field" in connection.status,
         whole=frozenset(name.lower() for name in named),
         owners=owners,
     )
@@ -217,11 +219,11 @@ def nodes_of(page: Page) -> list[dict[str, Any]]:
     return objects(data_of(told) if isinstance(told, dict) else told)
 
 
-def in_scope(site: Site, page: Page) -> Page:
-    """Return a page that was read by id without what is outside the scope; that is `missing` in it."""
+def within(page: Page, holds: Callable[[Mapping[str, Any]], bool]) -> Page:
+    """Return a page that was read by id without what is outside the scope, by `holds`; that is `missing` in it."""
     nodes = nodes_of(page)
     names = [str(node.get("node_id") or node.get("id")) for node in nodes]
-    strange = [name for name, node in zip(names, nodes, strict=True) if not site.holds(node)]
+    strange = [name for name, node in zip(names, nodes, strict=True) if not holds(node)]
     strange = [name for name in strange if name not in page.missing]
     if not strange:
         return page

@@ -191,6 +191,42 @@ def test_what_changes_is_pulled_and_nothing_else(hub):
     assert hub.facts() == before
 
 
+def test_a_move_on_a_board_alone_is_in_the_past_after_one_sync(hub):
+    issue = next(one for one in hub.epic.children if not one.closed)
+    before = issue.updated_at
+    projects.set_value(hub.site, issue.items[0], "Status", "Done")
+    (row,) = hub.json("sync", "--no-publish")["connections"]
+    assert (row["error"], row["history"], issue.updated_at) == (None, 0, before)
+    told = [one for one in hub.run("export", "history").lines if one["item_id"] == issue.id]
+    assert (told[-1]["field"], told[-1]["after"]) == ("status", "Done")
+    key = f"acme/checkout-web#{issue.number}"
+    assert hub.items()[key]["completed_at"] is not None
+    assert hub.initiative()["counts"]["done"] == 10
+
+
+def test_an_issue_that_leaves_the_board_is_what_its_repository_says_at_once(hub):
+    issue = next(one for one in hub.epic.children if not one.closed and one.items[0].values)
+    key = f"acme/checkout-web#{issue.number}"
+    hub.run("sync", "--no-publish")
+    assert hub.items()[key]["status"] != "open"
+    projects.remove(hub.site, issue.items[0])
+    hub.run("sync", "--no-publish")
+    assert hub.items()[key]["status"] == "open"
+
+
+def test_a_repository_that_comes_between_backfill_and_first_sync_is_read_whole(hub):
+    hub.edit(
+        "scope: {repositories: [acme/checkout-web, acme/checkout-kit], projects",
+        "scope: {organizations: [acme], projects",
+    )
+    hub.run("backfill", "--no-history")
+    late = hub.site.add_repository(hub.epic.repository.owner, "late", at=hub.epic.created_at)
+    hub.site.create(late, "Here for long", at=hub.epic.created_at)
+    hub.json("check")
+    hub.run("sync", "--no-publish")
+    assert "acme/late#1" in hub.items()
+
+
 def test_one_comment_is_kept_up_to_date_and_a_person_has_the_last_word(hub):
     only = ("publish", "--subject", "I1")
     (write,) = hub.json(*only, "--plan")["writes"]

@@ -156,6 +156,7 @@ class Session:
         return [
             change.item
             for page in pages
+            if page.kind == "items"
             for change in CONNECTOR.parse("items", page.body, self.connection, self.reading).changes
         ]
 
@@ -166,6 +167,7 @@ class Session:
         return [
             change
             for page in pages
+            if page.kind == "history"
             for change in CONNECTOR.parse("history", page.body, self.connection, self.reading).transitions
         ]
 

@@ -128,6 +128,30 @@ async def test_a_repository_that_comes_to_an_organization_is_read_whole(github, 
     assert github.operations == ["Organization"]
 
 
+async def test_a_repository_that_came_before_the_first_sync_is_new_to_the_backfills_mark(
+    github, discovered, connection, first
+):
+    github.repository("api", 2)
+    scoped = replace(connection, scope={"organizations": ["acme"]})
+    mark = first()
+    async with discovered(scoped, github) as session:
+        mark |= session.reading.facts["mark"]
+    github.repository("late", 3)
+    async with discovered(scoped, github) as session:
+        pages = await session.changes(mark)
+    assert session.keys(pages) == ["acme/late#1", "acme/late#2", "acme/late#3"]
+
+
+async def test_a_repository_whose_issues_are_switched_on_is_read_whole(github, discovered, connection, first):
+    api = github.repository("api", 2, has_issues_enabled=False)
+    mark = first()
+    async with discovered(connection, github) as session:
+        before = mark_of(await session.changes(mark))
+        api.has_issues_enabled = True
+        pages = await session.changes(before)
+    assert session.keys(pages) == ["acme/api#1", "acme/api#2"]
+
+
 async def test_a_renamed_or_archived_repository_is_read_again_for_its_issues_do_not_move(
     github, discovered, connection, first
 ):
@@ -184,12 +208,119 @@ async def test_a_change_of_a_projects_field_moves_the_item_alone(github, discove
         github.calls.clear()
         pages = await session.changes(before)
         assert [(item.key, item.status) for item in session.items(pages)] == [("acme/api#2", "Done")]
-        assert github.operations == ["Moved", "Items", "ByIds"]
+        assert github.operations == ["Moved", "Items", "ByIds", "History"]
+        assert [(one.before, one.after) for one in session.transitions(pages)] == [("open", "Done")]
+        assert [page.kind for page in pages] == ["items", "history", "items"]
+        assert pages[-1].items == 0
         github.at += timedelta(hours=1)
         github.calls.clear()
         idle = await session.changes(mark_of(pages))
     assert github.operations == ["Moved"]
     assert [page.items for page in idle] == [0]
+
+
+async def test_the_past_of_a_project_is_read_where_its_field_tells_the_status_alone(
+    github, discovered, connection, first
+):
+    api = github.repository("api", 1)
+    board = projects.add_project(github.site, github.acme, "Board")
+    row = projects.add_item(github.site, board, api.issues[0])
+    scoped = replace(connection, scope={"repositories": ["acme/api"], "projects": ["acme/1"]})
+    mark = first()
+    async with discovered(scoped, github) as session:
+        before = mark_of(await session.changes(mark))
+        github.at += timedelta(hours=1)
+        projects.set_value(github.site, row, "Status", "Done")
+        github.calls.clear()
+        await session.changes(before)
+    assert github.operations == ["Moved", "Items", "ByIds"]
+
+
+async def test_an_issue_that_changed_and_moved_in_a_project_is_read_once_and_its_past_too(
+    github, discovered, connection, first
+):
+    api = github.repository("api", 2)
+    board = projects.add_project(github.site, github.acme, "Board")
+    row = projects.add_item(github.site, board, api.issues[0])
+    scoped = replace(
+        connection, scope={"repositories": ["acme/api"], "projects": ["acme/1"]}, status={"project_field": "Status"}
+    )
+    mark = first()
+    async with discovered(scoped, github) as session:
+        before = mark_of(await session.changes(mark))
+        github.at += timedelta(hours=1)
+        github.site.change(api.issues[0], title="Another")
+        projects.set_value(github.site, row, "Status", "In Progress")
+        github.calls.clear()
+        pages = await session.changes(before)
+    assert github.operations == ["Moved", "Changed", "Items", "History"]
+    assert [one.after for one in session.transitions(pages)] == ["In Progress"]
+
+
+async def test_an_issue_that_left_a_project_is_read_again_and_named_where_it_left_the_scope(
+    github, discovered, connection, first
+):
+    api, web = github.repository("api", 2), github.repository("web", 1)
+    board = projects.add_project(github.site, github.acme, "Board")
+    rows = [projects.add_item(github.site, board, issue) for issue in (*api.issues, *web.issues)]
+    projects.set_value(github.site, rows[0], "Status", "Done")
+    scoped = replace(
+        connection, scope={"repositories": ["acme/api"], "projects": ["acme/1"]}, status={"project_field": "Status"}
+    )
+    mark = first()
+    async with discovered(scoped, github) as session:
+        before = mark_of(await session.changes(mark))
+        assert before["projects"]["acme/1"]["items"] == [issue.id for issue in (*api.issues, *web.issues)]
+        github.at += timedelta(hours=1)
+        projects.remove(github.site, rows[0])
+        projects.remove(github.site, rows[2])
+        pages = await session.changes(before)
+        assert [(item.key, item.status) for item in session.items(pages)] == [("acme/api#1", "open")]
+        assert [page.missing for page in pages if page.missing] == [(web.issues[0].id,)]
+        assert session.transitions(pages)[-1].after == "open"
+        again = await session.changes(mark_of(pages))
+    assert [page.missing for page in again if page.missing] == []
+    assert mark_of(again)["projects"]["acme/1"]["items"] == [api.issues[1].id]
+
+
+async def test_issues_of_a_project_that_come_into_sight_are_read_though_nothing_moved(
+    github, discovered, connection, first
+):
+    api, web = github.repository("api", 1), github.repository("web", 2)
+    board = projects.add_project(github.site, github.acme, "Board")
+    for issue in (*api.issues, *web.issues):
+        projects.add_item(github.site, board, issue)
+    scoped = replace(connection, scope={"repositories": ["acme/api"], "projects": ["acme/1"]})
+    web.hidden = True
+    mark = first()
+    async with discovered(scoped, github) as session:
+        before = mark_of(await session.changes(mark))
+        assert before["projects"]["acme/1"]["outside"] == []
+        web.hidden = False
+        github.at += timedelta(days=1)
+        pages = await session.changes(before)
+    assert session.keys(pages) == ["acme/web#1", "acme/web#2"]
+
+
+async def test_each_of_many_projects_is_asked_for_changes(github, discovered, connection, first):
+    api = github.repository("api", 1)
+    boards = [projects.add_project(github.site, github.acme, f"Board {number}") for number in range(130)]
+    row = projects.add_item(github.site, boards[-1], api.issues[0])
+    scoped = replace(
+        connection,
+        scope={"repositories": ["acme/api"], "projects": [f"acme/{board.number}" for board in boards]},
+        estimate={"project_field": "Points"},
+    )
+    projects.add_field(github.site, boards[-1], "Points", "NUMBER")
+    mark = first()
+    async with discovered(scoped, github) as session:
+        before = mark_of(await session.changes(mark))
+        github.at += timedelta(hours=1)
+        projects.set_value(github.site, row, "Points", 5)
+        github.calls.clear()
+        pages = await session.changes(before)
+    assert [(item.key, item.estimate) for item in session.items(pages)] == [("acme/api#1", 5.0)]
+    assert [len(asked["projects"]) for asked in github.asked("Moved")] == [100, 30]
 
 
 async def test_issues_of_a_project_in_other_repositories_are_followed(github, discovered, connection, first):
@@ -279,6 +410,6 @@ async def test_the_servers_clock_is_the_watermark(github, discovered, connection
         body = {"data": {"r0": {"id": "R_1", "nameWithOwner": "acme/api", "issues": {"totalCount": 0}}}}
         late = {"date": "Fri, 20 Nov 2026 08:00:00 GMT"}
         github.plan("Moved", httpx.Response(200, json=body, headers=late))
-        session.reading.facts["repositories"]["acme/api"]["id"] = "R_1"
+        mark |= {"repositories": {"R_1": ["acme/api", False]}}
         pages = await session.changes(mark)
     assert mark_of(pages)["updated_ms"] == 1795161600000
