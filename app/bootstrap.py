@@ -12,6 +12,7 @@ import orjson
 
 from connectors.base import Connector, Reading
 from connectors.http import Client
+from connectors.ratelimit import Signal
 from connectors.registry import CONNECTORS, open_connection
 from domain.errors import KeyrailError, UsageError
 from domain.workspace import Connection, Workspace
@@ -95,17 +96,26 @@ async def open_sources(
 
 
 def open_one(context: Context, connection: Connection, secret_key: str | None) -> AbstractAsyncContextManager[Client]:
-    """Open the client of a connection; waits are told to the context's watcher."""
+    """Open the client of a connection; waits and answers are told to the context's watcher."""
 
     def on_wait(reason: str, until: datetime) -> None:
         context.watcher.wait(connection.name, reason, until)
+
+    def on_answer(status: int | None, seconds: float, signal: Signal) -> None:
+        context.watcher.answered(connection.name, status, seconds, signal)
 
     if connection.type not in CONNECTORS:
         raise UsageError(
             f"{connection.name}: this version has no connector for '{connection.type}'."
             f" It has: {', '.join(CONNECTORS)}."
         )
-    return open_connection(connection, store=KeptTokens(context.store), secret_key=secret_key, on_wait=on_wait)
+    return open_connection(
+        connection,
+        store=KeptTokens(context.store),
+        secret_key=secret_key,
+        on_wait=on_wait,
+        on_answer=on_answer,
+    )
 
 
 async def read_settings(

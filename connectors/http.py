@@ -10,6 +10,7 @@ import functools
 import random
 import re
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,8 @@ WORTH_WAITING, WORTH_TELLING = 0.001, 2.0
 Now = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
 OnWait = Callable[[str, datetime], None]
+OnAnswer = Callable[[int | None, float, ratelimit.Signal], None]
+"""(status, None where there was no answer; seconds; what was said of limits): told after each call"""
 Transport = httpx.AsyncBaseTransport
 T = TypeVar("T")
 
@@ -136,6 +139,7 @@ class Client:
         dialect: Dialect,
         transport: Transport,
         on_wait: OnWait | None,
+        on_answer: OnAnswer | None,
         sleep: Sleep,
         now: Now,
     ) -> None:
@@ -145,6 +149,7 @@ class Client:
         self._dialect = dialect
         self._transport = transport
         self._on_wait = on_wait
+        self._on_answer = on_answer or (lambda status, seconds, signal: None)
         self._sleep = sleep
         self._now = now
         self._gate = ratelimit.Gate(connection.budget, dialect.rates, dialect.bursts)
@@ -205,14 +210,20 @@ class Client:
             proof = await self.access.headers(self._wire)
             base = self.access.base
             async with self._slots:
-                answer = await self._exchange(
-                    call.method,
-                    base + call.path,
-                    params=call.params,
-                    headers={**proof, **call.headers},
-                    body=body,
-                )
+                began = time.perf_counter()
+                try:
+                    answer = await self._exchange(
+                        call.method,
+                        base + call.path,
+                        params=call.params,
+                        headers={**proof, **call.headers},
+                        body=body,
+                    )
+                except _UnansweredError:
+                    self._on_answer(None, time.perf_counter() - began, ratelimit.QUIET)
+                    raise
             signal = self._dialect.read_limits(answer, self._now())
+            self._on_answer(answer.status, time.perf_counter() - began, signal)
             if signal is not ratelimit.QUIET or refusals:
                 refusals += signal.limited
                 wait = max(ratelimit.backoff(refusals, random.uniform(0.7, 1.3)), signal.patience(refusals))
@@ -488,17 +499,27 @@ async def open_client(
     access: Access,
     dialect: Dialect,
     on_wait: OnWait | None = None,
+    on_answer: OnAnswer | None = None,
     transport: Transport | None = None,
     sleep: Sleep = asyncio.sleep,
     now: Now = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Client]:
     """Open a connection's client and close its sockets at the end.
 
-    `on_wait(text, until)` is told about each wait of more than two seconds. `transport`, `sleep` and `now`
-    are for tests; `transport` is closed at the end too.
+    `on_wait(text, until)` is told about each wait of more than two seconds, `on_answer` about each call.
+    `transport`, `sleep` and `now` are for tests; `transport` is closed at the end too.
     """
     wire = transport or _transport(connection, dialect.concurrency)
     try:
-        yield Client(connection, access=access, dialect=dialect, transport=wire, on_wait=on_wait, sleep=sleep, now=now)
+        yield Client(
+            connection,
+            access=access,
+            dialect=dialect,
+            transport=wire,
+            on_wait=on_wait,
+            on_answer=on_answer,
+            sleep=sleep,
+            now=now,
+        )
     finally:
         await wire.aclose()

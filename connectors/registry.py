@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from connectors import github, jira, linear
 from connectors.base import Connector
-from connectors.http import Access, Client, Dialect, OnWait, Sleep, Transport, open_client
+from connectors.http import Access, Client, Dialect, OnAnswer, OnWait, Sleep, Transport, open_client
 from connectors.tokens import TokenStore
 from domain.errors import ConfigError
 from domain.workspace import Connection
@@ -41,6 +41,7 @@ def open_connection(
     store: TokenStore | None = None,
     secret_key: str | None = None,
     on_wait: OnWait | None = None,
+    on_answer: OnAnswer | None = None,
     transport: Transport | None = None,
     sleep: Sleep = asyncio.sleep,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -56,6 +57,7 @@ def open_connection(
         access=access(connection, store=store, secret_key=secret_key, now=now),
         dialect=dialect,
         on_wait=on_wait,
+        on_answer=on_answer,
         transport=transport,
         sleep=sleep,
         now=now,

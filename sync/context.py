@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.base import Connector, Reading
 from connectors.http import Client
+from connectors.ratelimit import Signal
 from domain.workspace import Connection, Workspace
 from storage.engine import Store
 from sync.mapping import Mapper
@@ -30,6 +31,9 @@ class Watcher(Protocol):
     def wait(self, connection: str, reason: str, until: datetime) -> None:
         """The tracker asked us to wait."""
 
+    def answered(self, connection: str, status: int | None, seconds: float, signal: Signal) -> None:
+        """The tracker answered a call, or did not (None); `signal` is what it says of its limits."""
+
     def done(self, connection: str) -> None:
         """The stage is over."""
 
@@ -44,6 +48,9 @@ class Silent:
         """Say nothing."""
 
     def wait(self, connection: str, reason: str, until: datetime) -> None:
+        """Say nothing."""
+
+    def answered(self, connection: str, status: int | None, seconds: float, signal: Signal) -> None:
         """Say nothing."""
 
     def done(self, connection: str) -> None:

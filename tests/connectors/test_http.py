@@ -63,22 +63,41 @@ def waits():
 
 
 @pytest.fixture
+def heard():
+    return []
+
+
+@pytest.fixture
 def connection():
     return Connection(name="jira-main", type="jira", url=SITE, auth={"pat": Secret("env:JIRA_PAT", TOKEN)})
 
 
 @pytest.fixture
-async def client(connection, router, clock, waits):
+async def client(connection, router, clock, waits, heard):
     async with open_client(
         connection,
         access=access(connection),
         dialect=DIALECT,
         on_wait=lambda text, until: waits.append((text, until)),
+        on_answer=lambda status, seconds, signal: heard.append((status, seconds >= 0, signal.limited)),
         transport=httpx.MockTransport(router.async_handler),
         sleep=clock.sleep,
         now=clock,
     ) as opened:
         yield opened
+
+
+async def test_each_call_is_told_with_its_outcome_also_where_nobody_answers(client, router, heard):
+    router.get(url__startswith=SITE).mock(
+        side_effect=[
+            httpx.Response(503),
+            httpx.Response(429, headers={"Retry-After": "3"}),
+            httpx.ConnectError("no route"),
+            httpx.Response(200, json={}),
+        ]
+    )
+    await client.send(READ)
+    assert heard == [(503, True, False), (429, True, True), (None, True, False), (200, True, False)]
 
 
 async def test_an_answer_carries_status_lower_case_headers_body_and_when_it_was_asked(client, router, clock):

@@ -1,6 +1,6 @@
 """How a long pull is told while it runs, on stderr: bars in a terminal, a line now and then elsewhere, or nothing.
 
-Each class is a watcher as `sync` expects one: stage, advance, wait, done. Rich is imported only where bars are drawn.
+Each class is a watcher as `sync` expects one (`sync.context.Watcher`). Rich is imported only where bars are drawn.
 """
 
 from __future__ import annotations
@@ -91,6 +91,9 @@ class SilentProgress:
     def wait(self, connection: str, reason: str, until: datetime) -> None:
         """Tell nothing."""
 
+    def answered(self, connection: str, status: int | None, seconds: float, signal: object) -> None:
+        """Tell nothing: a call is no news to who waits for items."""
+
     def done(self, connection: str) -> None:
         """Tell nothing."""
 
@@ -135,6 +138,9 @@ class LineProgress:
         if waiting != meter.waiting:
             meter.waiting = waiting
             self._tell(connection, meter, now)
+
+    def answered(self, connection: str, status: int | None, seconds: float, signal: object) -> None:
+        """Tell nothing: a call is no news to who waits for items."""
 
     def done(self, connection: str) -> None:
         """End the stage."""
@@ -210,6 +216,9 @@ class LiveProgress:
         meter = _meter(self._meters, connection, self._clock)
         meter.waiting = _waiting(reason, until, self._zone)
         self._show(connection, meter)
+
+    def answered(self, connection: str, status: int | None, seconds: float, signal: object) -> None:
+        """Tell nothing: a call is no news to who waits for items."""
 
     def done(self, connection: str) -> None:
         """End the stage: its bar goes, its line stays."""
