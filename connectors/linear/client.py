@@ -35,7 +35,7 @@ LISTS = ("issues", "projects", "initiatives")
 
 async def count(client: Client, connection: Connection, reading: Reading) -> int | None:
     """Return how many issues the teams in scope say they have; projects and initiatives are few and not counted."""
-    return sum(size.count for size in await sizes(client, site_of(connection, reading)))
+    return sum(size.count for size in await sizes(client, site_of(connection, reading).teams))
 
 
 async def backfill(client: Client, connection: Connection, reading: Reading, resume: Resume) -> AsyncIterator[Page]:
@@ -45,7 +45,7 @@ async def backfill(client: Client, connection: Connection, reading: Reading, res
     resuming: what a page holds is known only once it is read.
     """
     site = site_of(connection, reading)
-    tasks: list[Window | None] = [None, *windows_of(await sizes(client, site))]
+    tasks: list[Window | None] = [None, *windows_of(await sizes(client, site.teams))]
 
     async def work(window: Window | None) -> list[Page]:
         if window is None:
@@ -89,7 +89,7 @@ async def ids(client: Client, connection: Connection, reading: Reading) -> Async
     async def work(window: Window) -> list[dict[str, Any]]:
         return await all_nodes(client, queries.ISSUE_IDS, "issues", **window.variables)
 
-    windows = each(windows_of(await sizes(client, site)))
+    windows = each(windows_of(await sizes(client, site.teams)))
     async with aclosing(side_by_side(windows, work, LANES)) as results:
         async for nodes in results:
             if new := fresh(nodes):

@@ -18,29 +18,31 @@ from connectors.http import Client
 from connectors.linear import queries
 from connectors.linear.changes import server_time, to_ms
 from connectors.linear.containers import initiatives_visible
-from connectors.linear.site import Node, all_nodes, names_of, scoped_teams, told, wanted_teams
+from connectors.linear.site import Found, Node, all_nodes, found_in, names_of, scoped_teams, told, wanted_teams
+from connectors.linear.windows import sizes
 from domain.errors import AuthError, ConfigError, RejectedError
 from domain.workspace import Connection
 
 
 async def discover(client: Client, connection: Connection, before: Reading | None = None) -> Reading:
-    """Read what later reads need: who we are first, then the rest.
+    """Read what later reads need: who we are and which teams there are, then the rest and how large those in scope are.
 
     Raises AuthError where we are nobody, ConfigError where the scope names a team that is not there.
     """
-    who, _, data = await told(client, queries.ask(queries.VIEWER))
+    who, payload, data = await told(client, queries.ask(queries.WORKSPACE))
     account = account_of(client, data)
-    teams, states, statuses, labels, fields, initiatives = await asyncio.gather(
-        all_nodes(client, queries.TEAMS, "teams"),
+    teams = await _teams(client, found_in(client, "teams", who, payload, data))
+    roster: dict[str, Mapping[str, Json]] = {str(team["id"]): _team(team) for team in teams if team.get("id")}
+    seen = _seen_before(before)
+    lost = _lost_teams(connection, roster, seen)
+    states, statuses, labels, fields, initiatives, _ = await asyncio.gather(
         all_nodes(client, queries.STATES, "workflowStates"),
         all_nodes(client, queries.PROJECT_STATUSES, "projectStatuses"),
         _labels(client),
         _project_fields(client),
         initiatives_visible(client),
+        sizes(client, scoped_teams(connection, roster)),
     )
-    roster: dict[str, Mapping[str, Json]] = {str(team["id"]): _team(team) for team in teams if team.get("id")}
-    seen = _seen_before(before)
-    lost = _lost_teams(connection, roster, seen)
     hidden = {id: team for id, team in seen.items() if id not in roster and _is_called(id, team, lost)}
     facts: dict[str, Json] = {
         "workspace": _workspace(data),
@@ -72,16 +74,29 @@ def account_of(client: Client, data: Mapping[str, Any]) -> str:
     return str(id)
 
 
+async def _teams(client: Client, first: Found) -> list[Node]:
+    """Return all teams; where the first page is not all of them, the list is read from its beginning."""
+    return first.nodes if first.after is None else await all_nodes(client, queries.TEAMS, "teams")
+
+
 async def _labels(client: Client) -> dict[str, Json]:
     """Return all labels by id: the name, and of one in a group that of the group."""
-    issue, project = await asyncio.gather(
+    kinds = await asyncio.gather(
         all_nodes(client, queries.ISSUE_LABELS, "issueLabels"),
         all_nodes(client, queries.PROJECT_LABELS, "projectLabels"),
+        _initiative_labels(client),
     )
-    initiative: list[Node] = []
-    if await initiatives_visible(client):
-        initiative = await all_nodes(client, queries.INITIATIVE_LABELS, "initiativeLabels")
-    return {str(label["id"]): _label(label) for label in [*issue, *project, *initiative] if label.get("id")}
+    return {str(label["id"]): _label(label) for labels in kinds for label in labels if label.get("id")}
+
+
+async def _initiative_labels(client: Client) -> list[Node]:
+    """Return the labels of initiatives; none where Linear does not let us ask for initiatives either."""
+    try:
+        return await all_nodes(client, queries.INITIATIVE_LABELS, "initiativeLabels")
+    except RejectedError:
+        if await initiatives_visible(client):
+            raise
+        return []
 
 
 def _label(label: Mapping[str, Any]) -> Json:

@@ -27,7 +27,7 @@ async def probe(client: Client, connection: Connection, reading: Reading) -> lis
     """Tell for `check`: whose account, scope, initiatives, estimates, head-room and pace, writing, webhooks."""
     site = site_of(connection, reading)
     (answer, _, data), counted, seen = await asyncio.gather(
-        told(client, queries.ask(queries.VIEWER)), sizes(client, site), initiatives_seen(client)
+        told(client, queries.ask(queries.VIEWER)), sizes(client, site.teams), initiatives_seen(client)
     )
     account_of(client, data)
     found = [_credentials(client, data["viewer"])]

@@ -125,14 +125,24 @@ _SPAN, _IN_SPAN = (
 _IDS, _BY_ID = "$ids: [ID!]!", "{ id: { in: $ids } }"
 _TOUCHED = "{ accessibleTeams: { some: { id: { in: $teams } } } }"
 
-VIEWER = """query Viewer {
-  viewer { id name displayName email app admin guest }
-  organization { id name urlKey }
-}"""
+_ACCOUNT = """viewer { id name displayName email app admin guest }
+  organization { id name urlKey }"""
+_TEAM = "id key name visibility issueEstimationType retiredAt archivedAt"
+VIEWER = f"""query Viewer {{
+  {_ACCOUNT}
+}}"""
+WORKSPACE = f"""query Workspace {{
+  {_ACCOUNT}
+  teams(first: {PAGE}, includeArchived: true) {{
+    pageInfo {{ hasNextPage endCursor }}
+    nodes {{ {_TEAM} }}
+  }}
+}}"""
+"""Who we are, and the first page of `TEAMS`."""
 SHAPE = """query Shape {
   project: __type(name: "Project") { fields { name } }
 }"""
-TEAMS = _listing("Teams", "teams", PAGE, "id key name visibility issueEstimationType retiredAt archivedAt")
+TEAMS = _listing("Teams", "teams", PAGE, _TEAM)
 STATES = _listing("WorkflowStates", "workflowStates", PAGE, "id name type")
 PROJECT_STATUSES = _listing("ProjectStatuses", "projectStatuses", PAGE, "id name type")
 ISSUE_LABELS = _listing("IssueLabels", "issueLabels", PAGE, "id name parent { name }")

@@ -119,7 +119,11 @@ async def listing(client: Client, document: str, field: str, **variables: Json) 
 
 async def one_page(client: Client, document: str, field: str, after: str | None = None, **variables: Json) -> Found:
     """Read one page of a list."""
-    answer, payload, data = await told(client, queries.page(document, after, **variables))
+    return found_in(client, field, *await told(client, queries.page(document, after, **variables)))
+
+
+def found_in(client: Client, field: str, answer: Answer, payload: Node, data: Node) -> Found:
+    """Return the page of a list that is in an answer."""
     value = data.get(field)
     if not isinstance(value, dict) or not isinstance(value.get("nodes"), list):
         raise VendorUnavailableError(f"{client.name}: Linear answered without '{field}'.")

@@ -7,7 +7,7 @@ one page after the other. But numbers count up within a team, and the team tells
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from connectors.base import Json
 from connectors.http import Client
 from connectors.linear import queries
-from connectors.linear.site import Site, all_nodes
+from connectors.linear.site import all_nodes
 
 SIZES, ASKING = "sizes of teams", "sizes of teams are asked for"
 """notes of a session: what Linear says about the teams in scope, and the lock of whoever asks"""
@@ -51,21 +51,20 @@ class Window:
         return {"team": self.team, "low": self.low, "high": self.high}
 
 
-async def sizes(client: Client, site: Site) -> list[Size]:
-    """Ask once a session how many issues the teams in scope have, archived ones too."""
+async def sizes(client: Client, teams: Collection[str]) -> list[Size]:
+    """Ask once a session how many issues the teams in scope, given by id, have, archived ones too."""
     one = client.notes.get(ASKING)
     if not isinstance(one, asyncio.Lock):
         one = client.notes[ASKING] = asyncio.Lock()
     async with one:
         known = client.notes.get(SIZES)
         if not isinstance(known, list):
-            known = client.notes[SIZES] = await _sizes(client, site)
+            known = client.notes[SIZES] = await _sizes(client, list(teams))
         return known
 
 
-async def _sizes(client: Client, site: Site) -> list[Size]:
+async def _sizes(client: Client, ids: Sequence[str]) -> list[Size]:
     found: list[Size] = []
-    ids = list(site.teams)
     for at in range(0, len(ids), queries.SHORT_PAGE):
         chunk: list[Json] = list(ids[at : at + queries.SHORT_PAGE])
         found.extend(map(size_of, await all_nodes(client, queries.SIZES, "teams", ids=chunk)))

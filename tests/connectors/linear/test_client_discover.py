@@ -9,7 +9,7 @@ from app.demo.linear_limits import Limits
 from connectors.base import Finding, Reading
 from connectors.linear import CONNECTOR
 from connectors.linear.site import site_of
-from domain.errors import AuthError, ConfigError
+from domain.errors import AuthError, ConfigError, RejectedError
 from domain.workspace import Secret
 
 
@@ -59,7 +59,32 @@ async def test_who_we_are_comes_first_and_a_wrong_key_stops_there(linear, opened
     async with opened(wrong, linear) as client:
         with pytest.raises(AuthError):
             await CONNECTOR.discover(client, wrong, None)
-    assert linear.operations == ["Viewer"]
+    assert linear.operations == ["Workspace"]
+
+
+async def test_discovery_takes_two_rounds_and_the_sizes_of_teams_come_along(linear, opened, connection, everything):
+    async with opened(connection, linear) as client:
+        reading = await CONNECTOR.discover(client, connection, None)
+        assert linear.operations[0] == "Workspace"
+        assert sorted(linear.operations[1:]) == [
+            "InitiativeLabels", "InitiativesSeen", "IssueLabels", "ProjectLabels", "ProjectStatuses", "Shape", "Sizes",
+            "WorkflowStates",
+        ]  # fmt: skip
+        assert await CONNECTOR.count(client, connection, reading) == 0
+        _ = [page async for page in CONNECTOR.backfill(client, connection, reading, everything)]
+    assert linear.operations.count("Sizes") == 1
+
+
+async def test_teams_of_all_pages_are_known(linear, discovered):
+    linear.site.faults.page_size = 1
+    reading = await discovered(linear)
+    assert reading.facts["visible_teams"] == ["DES", "ENG"]
+
+
+async def test_labels_of_initiatives_that_are_refused_alone_are_no_reason_to_go_on(linear, discovered):
+    linear.face.engine = engine_of(without=["Query.initiativeLabels"])
+    with pytest.raises(RejectedError, match="initiativeLabels"):
+        await discovered(linear)
 
 
 async def test_the_fields_of_newer_schemas_are_found_and_read(newer_linear, opened, connection, everything):
