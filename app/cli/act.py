@@ -120,7 +120,7 @@ def publish(
         emit(doc, as_json, lambda: f"{doc['released']} given back to {doc['target']}.\nNext: keyrail publish --plan")
         return
     emit(doc, as_json, lambda: views.plan(doc) if plan else views.published(doc))
-    finish(errors)
+    finish(errors, f"Published: {', '.join(views.outcome(doc))}." if doc.get("sent") else "")
 
 
 def demo(

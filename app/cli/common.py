@@ -140,12 +140,17 @@ def tell(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def finish(errors: list[KeyrailError]) -> None:
-    """End a command whose work failed in part: 3 where a tracker refused our credentials, 2 for the file, else 1."""
+def finish(errors: list[KeyrailError], done: str = "") -> None:
+    """End a command whose work failed in part: 3 where a tracker refused our credentials, 2 for the file, else 1.
+
+    `done` says what was done all the same, and what was not; empty where nothing was.
+    """
     if not errors:
         return
     for error in {str(error): error for error in errors}.values():
-        show_error(error)
+        show_error(error, told=bool(done))
+    if done:
+        tell(done)
     raise typer.Exit(worst(errors))
 
 
@@ -158,15 +163,13 @@ def worst(errors: list[KeyrailError]) -> int:
     return PARTLY
 
 
-def show_error(error: KeyrailError) -> None:
-    """Say on standard error what went wrong and what to do."""
+def show_error(error: KeyrailError, *, told: bool = False) -> None:
+    """Say on standard error what went wrong and what to do; `told`: what stays safe is said elsewhere."""
     from rich.console import Console
 
-    from app.cli.view.errors import config_error
-    from app.cli.view.errors import error as plain_error
+    from app.cli.view.errors import error as sheet
 
-    sheet = config_error(error) if isinstance(error, ConfigError) else plain_error(error)
-    Console(stderr=True, highlight=False).print(sheet)
+    Console(stderr=True, highlight=False).print(sheet(error, told=told))
 
 
 def failed(error: BaseException) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +13,15 @@ from app.cli.common import ConnectionName, Doc, Json, Session, emit, emit_lines,
 from domain.errors import KeyrailError, UsageError
 
 if TYPE_CHECKING:
+    from app.bootstrap import Opened
     from connectors.base import Reading
     from domain.workspace import Workspace
+    from sync.context import Context
+    from sync.poll import Pulled
+
+Ended = tuple[Doc, list[KeyrailError]]
+"""what a step found, and what stopped a part of it"""
+Step = Callable[["Context", "Opened"], Awaitable[Ended]]
 
 Since = Annotated[
     datetime | None,
@@ -40,6 +48,31 @@ def chosen(workspace: Workspace, connection: str | None) -> list[str]:
     return [connection]
 
 
+def ask(
+    here: Session, connection: str | None, step: Step, *, kind: str, rediscover: bool = True, as_json: bool
+) -> None:
+    """Take one step over connections that are opened for it, its progress told, and print how it ended."""
+    from app.bootstrap import open_sources
+    from app.cli.view.counts import counts, so_far
+    from app.cli.view.progress import open_progress
+
+    workspace = here.workspace()
+    names = chosen(workspace, connection)
+
+    async def work() -> tuple[Doc, list[KeyrailError], Collection[str]]:
+        with open_progress(silent=as_json, zone=workspace.timezone) as progress:
+            async with (
+                here.open(progress) as opened,
+                open_sources(opened, names, secret_key=here.secret_key, rediscover=rediscover) as sources,
+            ):
+                doc, errors = await step(opened, sources)
+                return doc, [*sources.errors.values(), *errors], sources.errors
+
+    doc, errors, unopened = run(work)
+    emit(doc, as_json, lambda: counts(doc, kind=kind, zone=workspace.timezone))
+    finish(errors, so_far(doc, kind, unopened))
+
+
 def backfill(
     context: typer.Context,
     connection: ConnectionName = None,
@@ -52,31 +85,16 @@ def backfill(
 
     The present comes first, then the past; ends with the numbers.
     """
-    from app.bootstrap import open_sources
-    from app.cli.view.counts import counts
-    from app.cli.view.progress import open_progress
     from sync import run as runs
 
     here = session(context)
-    workspace = here.workspace()
-    names = chosen(workspace, connection)
-    moment = in_zone(workspace, since)
 
-    async def work() -> tuple[Doc, list[KeyrailError]]:
-        with open_progress(silent=as_json, zone=workspace.timezone) as progress:
-            async with (
-                here.open(progress) as opened,
-                open_sources(opened, names, secret_key=here.secret_key, rediscover=True) as sources,
-            ):
-                pulls = await runs.backfill(
-                    opened, sources.sources, history=not no_history, restart=restart, since=moment
-                )
-                doc = {"connections": await runs.outcome(opened, pulls, sources.errors)}
-                return doc, [*sources.errors.values(), *(pulled.error for pulled in pulls if pulled.error)]
+    async def step(opened: Context, sources: Opened) -> Ended:
+        moment = in_zone(opened.workspace, since)
+        pulls = await runs.backfill(opened, sources.sources, history=not no_history, restart=restart, since=moment)
+        return {"connections": await runs.outcome(opened, pulls, sources.errors)}, errors_of(pulls)
 
-    doc, errors = run(work)
-    emit(doc, as_json, lambda: counts(doc, kind="backfill", zone=workspace.timezone))
-    finish(errors)
+    ask(here, connection, step, kind="backfill", as_json=as_json)
 
 
 def sync(
@@ -86,35 +104,23 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Pull what changed, compute, and publish what that changes."""
-    from app.bootstrap import open_sources
-    from app.cli.view.counts import counts
-    from app.cli.view.progress import open_progress
     from sync import publish
     from sync import run as runs
 
     here = session(context)
-    workspace = here.workspace()
-    names = chosen(workspace, connection)
 
-    async def work() -> tuple[Doc, list[KeyrailError]]:
-        with open_progress(silent=as_json, zone=workspace.timezone) as progress:
-            async with (
-                here.open(progress) as opened,
-                open_sources(opened, names, secret_key=here.secret_key, rediscover=False) as sources,
-            ):
-                pulls = await runs.sync(opened, sources.sources)
-                doc: Doc = {"connections": await runs.outcome(opened, pulls, sources.errors)}
-                errors = [*sources.errors.values(), *(pulled.error for pulled in pulls if pulled.error)]
-                if not no_publish and workspace.publish:
-                    well = {one.connection: sources.sources[one.connection] for one in pulls if one.error is None}
-                    sent = await publish.send(opened, well, await publish.plan(opened))
-                    doc["published"] = sent.document()
-                    errors += sent.errors
-                return doc, errors
+    async def step(opened: Context, sources: Opened) -> Ended:
+        pulls = await runs.sync(opened, sources.sources)
+        doc: Doc = {"connections": await runs.outcome(opened, pulls, sources.errors)}
+        errors = errors_of(pulls)
+        if not no_publish and opened.workspace.publish:
+            well = {one.connection: sources.sources[one.connection] for one in pulls if one.error is None}
+            sent = await publish.send(opened, well, await publish.plan(opened))
+            doc["published"] = sent.document()
+            errors += sent.errors
+        return doc, errors
 
-    doc, errors = run(work)
-    emit(doc, as_json, lambda: counts(doc, kind="sync", zone=workspace.timezone))
-    finish(errors)
+    ask(here, connection, step, kind="sync", rediscover=False, as_json=as_json)
 
 
 def census(
@@ -124,34 +130,23 @@ def census(
     as_json: Json = False,
 ) -> None:
     """Compare ids with the trackers: missing, deleted, moved, hidden."""
-    from app.bootstrap import open_sources
-    from app.cli.view.counts import counts
-    from app.cli.view.progress import open_progress
     from sync import run as runs
 
     here = session(context)
-    workspace = here.workspace()
-    names = chosen(workspace, connection)
 
-    async def work() -> tuple[Doc, list[KeyrailError], bool]:
-        with open_progress(silent=as_json, zone=workspace.timezone) as progress:
-            async with (
-                here.open(progress) as opened,
-                open_sources(opened, names, secret_key=here.secret_key, rediscover=True) as sources,
-            ):
-                found, errors = await runs.census(opened, sources.sources, repair=repair)
-                rows = [one.document() for one in found]
-                failures = {**sources.errors, **errors}
-                rows += [{"connection": name, "error": str(error)} for name, error in failures.items()]
-                return (
-                    {"connections": rows, "repaired": repair},
-                    list(failures.values()),
-                    any(one.missing or one.absent for one in found),
-                )
+    async def step(opened: Context, sources: Opened) -> Ended:
+        found, errors = await runs.census(opened, sources.sources, repair=repair)
+        failed = {**sources.errors, **errors}
+        rows = [one.document() for one in found]
+        rows += [{"connection": name, "error": str(error)} for name, error in failed.items()]
+        return {"connections": rows, "repaired": repair}, list(errors.values())
 
-    doc, errors, _gaps = run(work)
-    emit(doc, as_json, lambda: counts(doc, kind="census", zone=workspace.timezone))
-    finish(errors)
+    ask(here, connection, step, kind="census", as_json=as_json)
+
+
+def errors_of(pulls: Iterable[Pulled]) -> list[KeyrailError]:
+    """Return what stopped pulls before their end."""
+    return [pulled.error for pulled in pulls if pulled.error is not None]
 
 
 def replay(

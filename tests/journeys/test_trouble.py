@@ -40,6 +40,7 @@ def test_a_wrong_token_is_named_and_tried_once(company, command):
     assert "wrong-token-value" not in words
     # More tries with a bad token would lock the account.
     assert len(company.asked()) <= 3
+    assert ("Nothing was changed" in words) == (command != "sync")
     still_there(company)
 
 
@@ -192,10 +193,18 @@ def test_a_broken_connection_stops_no_other(company):
 
     # A connection that cannot even be opened: the other is pulled all the same, and credentials have the last word.
     company.env["SECOND_TOKEN"] = "wrong"
-    ended = company.run("backfill", "--no-history", "--json", code=3)
-    rows = {row["connection"]: row for row in ended.doc["connections"]}
-    assert rows["jira-demo"]["error"] is None
-    assert "SECOND_TOKEN" in rows["jira-second"]["error"]
+    for command, said in (
+        (("backfill", "--no-history"), "jira-demo was pulled. Nothing was read of jira-second."),
+        (("sync", "--no-publish"), "jira-demo was pulled. What was read of jira-second before the error is kept."),
+        (("census",), "jira-demo was compared. jira-second was not."),
+        (("census", "--repair"), "jira-demo was compared and mended. Nothing was mended in jira-second."),
+    ):
+        ended = company.run(*command, "--json", code=3)
+        rows = {row["connection"]: row for row in ended.doc["connections"]}
+        assert rows["jira-demo"].get("error") is None
+        assert "SECOND_TOKEN" in rows["jira-second"]["error"]
+        assert ended.words.endswith(f"Put the credentials right, then run: keyrail check {said}"), ended.err
+        assert "Nothing was changed" not in ended.err
 
 
 # The workspace file

@@ -5,7 +5,7 @@ Takes the documents that `backfill --json`, `sync --json` and `census --json` pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from rich.text import Text
@@ -29,6 +29,32 @@ def counts(doc: Doc, *, kind: str = "backfill", zone: str = "UTC", now: datetime
     `listed` in place of `complete_to`, and `repaired` beside its connections.
     """
     return Sheet(lambda width: _lines(doc, kind, zone, now, width))
+
+
+def so_far(doc: Doc, kind: str, unopened: Collection[str]) -> str:
+    """Say which connections are done and what became of the others; empty where nothing was done.
+
+    Takes the document of `counts`; `unopened` are connections that failed before anything of them was read.
+    """
+    rows = doc.get("connections") or []
+    well = [row["connection"] for row in rows if not row.get("error")]
+    begun = [row["connection"] for row in rows if row.get("error") and row["connection"] not in unopened]
+    if kind == "census" and not doc.get("repaired"):
+        missed = [*begun, *unopened]
+        return f"{_were(well, 'compared')} {_were(missed, 'not')}" if well and missed else ""
+    if not well and not begun:
+        return ""
+    whole, part = ("compared and mended", "mended in") if kind == "census" else ("pulled", "read of")
+    said = [_were(well, whole)] if well else []
+    if begun:
+        said.append(f"What was {part} {words.listed([words.clean(name) for name in begun])} before the error is kept.")
+    if unopened:
+        said.append(f"Nothing was {part} {words.listed([words.clean(name) for name in unopened])}.")
+    return " ".join(said)
+
+
+def _were(names: Sequence[str], what: str) -> str:
+    return f"{words.listed([words.clean(name) for name in names])} {'was' if len(names) == 1 else 'were'} {what}."
 
 
 def _lines(doc: Doc, kind: str, zone: str, now: datetime | None, width: int) -> Iterator[Text]:

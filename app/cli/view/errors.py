@@ -17,36 +17,39 @@ from domain.errors import AuthError, ConfigError, KeyrailError, LockedError, Rat
 
 WRONG = "color(162)"
 
-_SAFE: tuple[tuple[type[KeyrailError], str], ...] = (
-    (AuthError, "Nothing was changed. Put the credentials right, then run: keyrail check"),
-    (LockedError, "Nothing was changed. Run it again when the other one has finished."),
-    (RateLimitedError, "What was read so far is kept. Run it again to go on."),
-    (TransientError, "What was read so far is kept. Run it again to go on."),
+_NEXT: tuple[tuple[type[KeyrailError], str, str], ...] = (
+    (AuthError, "Nothing was changed.", "Put the credentials right, then run: keyrail check"),
+    (LockedError, "Nothing was changed.", "Run it again when the other one has finished."),
+    (RateLimitedError, "What was read so far is kept.", "Run it again to go on."),
+    (TransientError, "What was read so far is kept.", "Run it again to go on."),
 )
-"""error type -> what stays safe and what to do, where its message cannot say it"""
+"""error type -> what stays safe, and what to do, where its message cannot say it"""
 
 
-def error(raised: KeyrailError) -> Sheet:
-    """Return any of our errors: located problems of a file as a list, everything else as one statement."""
+def error(raised: KeyrailError, *, told: bool = False) -> Sheet:
+    """Return any of our errors: located problems of a file as a list, everything else as one statement.
+
+    `told` leaves out what stays safe, where the caller says it of all that was to be done.
+    """
     if isinstance(raised, ConfigError):
         return config_error(raised)
-    return Sheet(lambda width: _statement(raised, width))
+    return Sheet(lambda width: _statement(raised, width, told))
 
 
 def config_error(raised: ConfigError) -> Sheet:
     """Return all problems of a workspace file at once, aligned, each with its place; without any, its statement."""
     if not raised.problems:
-        return Sheet(lambda width: _statement(raised, width))
+        return Sheet(lambda width: _statement(raised, width, told=True))
     return Sheet(lambda width: _problem_page(raised, width))
 
 
-def _statement(raised: KeyrailError, width: int) -> Iterator[Text]:
+def _statement(raised: KeyrailError, width: int, told: bool) -> Iterator[Text]:
     lines = wrap(words.stopped(str(raised)), width, first=width - 7)
     yield line(("Error: ", WRONG), lines[0])
     yield from (line(each) for each in lines[1:])
-    for kind, safe in _SAFE:
+    for kind, safe, step in _NEXT:
         if isinstance(raised, kind):
-            yield from paragraph(safe, width, DIM)
+            yield from paragraph(step if told else f"{safe} {step}", width, DIM)
             return
 
 
