@@ -199,8 +199,12 @@ async def _launched(database_url: str, run: Run, executor: str, drain: float) ->
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # DBOS starts each job as a task of its own
         going.add(task)
+
+        async def step() -> None:  # DBOS awaits nothing but what is an `async def` itself
+            await run(job, key)
+
         try:
-            await DBOS.run_step_async({"name": job}, run, job, key)
+            await DBOS.run_step_async({"name": job}, step)
         finally:
             going.discard(task)
 
