@@ -12,6 +12,7 @@ from app.demo.github_boards import ProjectItem
 from app.demo.github_things import (
     Account,
     Comment,
+    Hook,
     Issue,
     IssueField,
     IssueFieldValue,
@@ -342,3 +343,32 @@ def item(one: ProjectItem) -> Body:
 def issue_field(one: IssueField) -> Body:
     """Describe an issue field as webhooks do."""
     return {"id": one.number, "name": one.name, "field_type": _VALUE_TYPES[one.data_type]}
+
+
+def hook(one: Hook, response: Body | None = None) -> Body:
+    """Describe a webhook; its secret is never told again, and `response` is what its last delivery was answered."""
+    told: Body = {
+        "type": "Repository" if isinstance(one.place, Repository) else "Organization" if one.place else "App",
+        "id": one.id,
+        "name": "web",
+        "active": one.active,
+        "events": one.events,
+        "config": hook_config(one),
+        "updated_at": stamp(one.updated_at),
+        "created_at": stamp(one.created_at),
+    }
+    if one.place is None:
+        return told
+    at = one.place.api_url if isinstance(one.place, Repository) else f"{one.place.site.api_url}/orgs/{one.place.login}"
+    url = f"{at}/hooks/{one.id}"
+    told |= {"url": url, "ping_url": f"{url}/pings", "deliveries_url": f"{url}/deliveries"}
+    if isinstance(one.place, Repository):
+        told |= {"test_url": f"{url}/test"}
+        told["last_response"] = response or {"code": None, "status": "unused", "message": None}
+    return told
+
+
+def hook_config(one: Hook) -> Body:
+    """Describe where a webhook is sent and how."""
+    told = {"url": one.url, "content_type": one.content_type, "insecure_ssl": one.insecure_ssl}
+    return told | ({"secret": "********"} if one.secret else {})

@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
@@ -18,7 +19,7 @@ from app.demo import github_bodies as bodies
 from app.demo.github_boards import ItemValue, Iteration
 from app.demo.github_bodies import Body
 from app.demo.github_site import Change, Site
-from app.demo.github_things import Issue, IssueFieldValue, Option
+from app.demo.github_things import Hook, Issue, IssueFieldValue, Option
 
 _FIELD_TYPES = {"SINGLE_SELECT": "single_select", "NUMBER": "number", "DATE": "date", "TEXT": "text",
                 "ITERATION": "iteration"}  # fmt: skip
@@ -34,28 +35,33 @@ class Webhook:
 
 def webhook(site: Site, change: Change) -> Webhook:
     """Write the delivery for a change: the same change gives the same delivery id, as a redelivery does."""
+    return signed(site, change, site.webhook_secret)
+
+
+def signed(site: Site, change: Change, secret: str | None, *, form: bool = False) -> Webhook:
+    """Write the delivery for a change, signed with a secret if there is one, as JSON or as the field of a form."""
     raw = orjson.dumps(_body(site, change))
-    told = hmac.new(site.webhook_secret.encode(), raw, hashlib.sha256).hexdigest()
+    raw = urlencode({"payload": raw.decode()}).encode() if form else raw
     delivery = uuid.UUID(bytes=hashlib.sha256(f"{site.url} {change.number}".encode()).digest()[:16], version=4)
     target = "organization" if change.event == "projects_v2_item" else "repository"
     place = change.owner.number if target == "organization" or change.repository is None else change.repository.number
-    return Webhook(
-        headers={
-            "Content-Type": "application/json",
-            "User-Agent": "GitHub-Hookshot/0000000",
-            "X-GitHub-Event": change.event,
-            "X-GitHub-Delivery": str(delivery),
-            "X-GitHub-Hook-ID": "400000001",
-            "X-GitHub-Hook-Installation-Target-Type": target,
-            "X-GitHub-Hook-Installation-Target-ID": str(place),
-            "X-Hub-Signature-256": f"sha256={told}",
-        },
-        body=raw,
-    )
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded" if form else "application/json",
+        "User-Agent": "GitHub-Hookshot/0000000",
+        "X-GitHub-Event": change.event,
+        "X-GitHub-Delivery": str(delivery),
+        "X-GitHub-Hook-ID": "400000001",
+        "X-GitHub-Hook-Installation-Target-Type": target,
+        "X-GitHub-Hook-Installation-Target-ID": str(place),
+    }
+    if secret is not None:
+        told = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+        headers["X-Hub-Signature-256"] = f"sha256={told}"
+    return Webhook(headers=headers, body=raw)
 
 
 def _body(site: Site, change: Change) -> Body:
-    told: Body = {"action": change.action}
+    told: Body = {"action": change.action} if change.action else {}
     if change.issue is not None and change.event != "projects_v2_item":
         told["issue"] = bodies.issue(change.issue, webhook=True)
     told |= _details(change)
@@ -77,6 +83,8 @@ def _details(change: Change) -> Body:
             return _pair(change, "blocked_issue", "blocking_issue", "blocked_by_" in change.action)
         case "projects_v2_item":
             return _item(change)
+        case "ping":
+            return _ping(change.details["hook"])
         case "issues" if "moved" in details:
             moved: Issue = details["moved"]
             new = bodies.issue(moved, webhook=True)
@@ -88,6 +96,10 @@ def _details(change: Change) -> Body:
         "comment": bodies.comment, "changes": lambda told: told,
     }  # fmt: skip
     return {name: writers[name](thing) for name, thing in details.items()}
+
+
+def _ping(hook: Hook) -> Body:
+    return {"zen": "Keep it logically awesome.", "hook_id": hook.id, "hook": bodies.hook(hook)}
 
 
 def _pair(change: Change, first: str, second: str, on_first: bool) -> Body:

@@ -20,6 +20,7 @@ from app.demo.github_things import (
     Comment,
     Discussion,
     Event,
+    Hook,
     Issue,
     IssueField,
     IssueType,
@@ -30,6 +31,7 @@ from app.demo.github_things import (
     Repository,
     node_id,
 )
+from app.demo.ledger import Ledger
 
 Thing = TypeVar("Thing", bound=Any)
 
@@ -93,6 +95,10 @@ class Site:
         self.version = 0
         """how often anything changed, so that what was sorted need not be sorted again"""
         self.changes: list[Change] = []
+        self.listeners: list[Callable[[Change], None]] = []
+        self.hooks: dict[int, Hook] = {}
+        self.ledger = Ledger()
+        """what was delivered to the webhooks, as far as anybody sends"""
         self.accounts: dict[str, Account] = {}
         self.repositories: dict[int, Repository] = {}
         self.names: dict[str, Repository] = {}
@@ -491,6 +497,8 @@ class Site:
         )  # fmt: skip
         self.changes.append(change)
         self.version += 1
+        for listener in self.listeners:
+            listener(change)
         return change
 
 

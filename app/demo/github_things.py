@@ -71,6 +71,25 @@ class Account:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Hook:
+    """A webhook of a repository, of an organization, or (`place` None) the one of the GitHub App.
+
+    `content_type` is ``json`` or ``form``, which is what GitHub takes where nobody says.
+    """
+
+    id: int
+    place: Repository | Account | None
+    url: str
+    events: list[str]
+    created_at: datetime
+    updated_at: datetime
+    content_type: str = "form"
+    secret: str | None = None
+    insecure_ssl: str = "0"
+    active: bool = True
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Repository:
     """A repository. `hidden`: our account lost sight of it; `forbidden`: it is seen and may not be read."""
 

@@ -12,7 +12,7 @@ import binascii
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from email.utils import format_datetime
 from html import escape
 from typing import Any
@@ -26,8 +26,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.demo import jira_bodies as bodies
+from app.demo import jira_hook_calls as hook_calls
 from app.demo import jql
 from app.demo.faults import Fault, Faults
+from app.demo.jira_answers import Answer, Call, Endpoint, Refusal, json_response, offset_page, replaced, spoiled
 from app.demo.jira_bodies import Body
 from app.demo.site import OKR_HEALTH, START_DATE, WRITABLE_CUSTOM, Change, Issue, Site
 
@@ -41,15 +43,6 @@ MAX_PROPERTY = 32_768
 _SEARCH_KEYS = {
     "expand", "fields", "fieldsByKeys", "jql", "maxResults", "nextPageToken", "properties", "reconcileIssues",
 }  # fmt: skip
-
-
-class Refusal(Exception):
-    """The request is answered with an error body: Jira's `errorMessages` and `errors`."""
-
-    def __init__(self, status: int, *messages: str, errors: dict[str, str] | None = None) -> None:
-        super().__init__(*messages)
-        self.status = status
-        self.body = {"errorMessages": list(messages), "errors": errors or {}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,91 +78,6 @@ class Face:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI application."""
         await self.app(scope, receive, send)
-
-
-def json_response(body: Any, status: int = 200) -> Response:
-    """Return a JSON answer with the rate-limit headers that all answers carry."""
-    headers = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "99"}
-    return Response(orjson.dumps(body), status, headers, media_type="application/json;charset=UTF-8")
-
-
-def _faulty(fault: Fault, now: datetime) -> Response | None:
-    """Return the answer of a fault that replaces the real one, or None where it spoils the real one's body."""
-    match fault.kind:
-        case "rate_limit":
-            headers, reset = {}, (now + timedelta(seconds=fault.retry_after)).astimezone(UTC)
-            if fault.reason is not None:
-                headers = {
-                    "Retry-After": str(fault.retry_after),
-                    "X-RateLimit-Limit": "100",
-                    "X-RateLimit-Remaining": "0",
-                    "X-RateLimit-Reset": f"{reset:%Y-%m-%dT%H:%M:%SZ}",
-                    "RateLimit-Reason": fault.reason,
-                }
-            return Response(b'{"errorMessages":["Rate limit exceeded."],"errors":{}}', 429, headers, "application/json")
-        case "unavailable":
-            return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, media_type="text/html")
-        case "overloaded":
-            headers = {"Retry-After": str(fault.retry_after)}
-            return Response(b'{"errorMessage":"Service Unavailable"}', 503, headers, "application/json")
-        case "login_page":
-            page = "<!DOCTYPE html><html><head><title>Log in to continue</title></head><body></body></html>"
-            return Response(page, 200, media_type="text/html")
-        case "refused":
-            return Response(b"", 401, {"X-Seraph-LoginReason": fault.reason or "AUTHENTICATION_DENIED"})
-        case _:
-            return None
-
-
-class _Cut(Response):
-    """An answer that promises its whole length and ends in the middle."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": bytes(self.body)[: len(self.body) // 2]})
-
-
-def _spoiled(response: Response, fault: Fault) -> Response:
-    if fault.kind == "cut":
-        return _Cut(response.body, response.status_code, media_type="application/json")
-    return Response(bytes(response.body)[:-1] + b',,"', response.status_code, media_type="application/json")
-
-
-Answer = Callable[["Call"], Any]
-Endpoint = tuple[str, str, Answer, str]
-"""Methods, path, function, and who may call it: ``account`` or ``anyone``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One authorised request as the endpoints see it."""
-
-    site: Site
-    request: Request
-    anonymous: bool
-    raw: bytes
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The query parameters, the last of each name."""
-        return dict(self.request.query_params)
-
-    def json(self) -> Body:
-        """Return the body as an object; raises Refusal where it is none."""
-        try:
-            body = orjson.loads(self.raw)
-        except orjson.JSONDecodeError as error:
-            raise Refusal(400, "There was an error parsing JSON. Check that your request body is valid.") from error
-        if not isinstance(body, dict):
-            raise Refusal(400, "There was an error parsing JSON. Check that your request body is valid.")
-        return body
-
-    def issue(self) -> Issue:
-        """Return the issue that the path names, by id or any key; raises Refusal 404."""
-        found = None if self.anonymous else self.site.find(self.request.path_params["issue"])
-        if found is None:
-            raise Refusal(404, "Issue does not exist or you do not have permission to see it.")
-        return found
 
 
 def application(site: Site) -> Face:
@@ -226,8 +134,8 @@ async def _respond(site: Site, request: Request, raw: bytes, answer: Answer, acc
     if site.faults.latency:
         await asyncio.sleep(site.faults.latency)
     fault = site.faults.take(request.url.path)
-    if fault and (replaced := _faulty(fault, site.now())):
-        return replaced
+    if fault and (instead := replaced(fault, site.now())):
+        return instead
     known = _known(site, request.headers.get("authorization"))
     if known is False:
         return Response(b"", 401, {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED", "WWW-Authenticate": "OAuth"})
@@ -244,7 +152,7 @@ async def _respond(site: Site, request: Request, raw: bytes, answer: Answer, acc
     elif known:
         response.headers["X-Seraph-LoginReason"] = "OK"
         response.headers["X-AACCOUNTID"] = site.me.id
-    response = _spoiled(response, fault) if fault else response
+    response = spoiled(response, fault) if fault else response
     response.headers["Date"] = format_datetime(site.now().astimezone(UTC), usegmt=True)
     return response
 
@@ -308,20 +216,6 @@ def _projects(call: Call) -> Body:
     visible = [p for p in call.site.projects.values() if not p.hidden and not call.anonymous]
     values = [bodies.project(call.site, p, in_list=True) for p in visible if not keys or p.key in keys]
     return offset_page(call, values, default=50, most=100)
-
-
-def offset_page(call: Call, values: list[Body], *, default: int, most: int) -> Body:
-    """Return the page of `values` that `startAt` and `maxResults` ask for."""
-    start = int(call.query.get("startAt", 0))
-    size = min(int(call.query.get("maxResults", default)), most)
-    page = values[start : start + size]
-    last = start + len(page) >= len(values)
-    here = f"{call.site.url}{call.request.url.path}?maxResults={size}&startAt="
-    body = {
-        "self": f"{here}{start}", "maxResults": size, "startAt": start, "total": len(values), "isLast": last,
-        "values": page,
-    }  # fmt: skip
-    return body if last else body | {"nextPage": f"{here}{start + size}"}
 
 
 def permissions(call: Call) -> Body:
@@ -708,36 +602,6 @@ def _edit_comment(call: Call) -> Body:
     raise Refusal(404, f"Can not find a comment for the id: {wanted}.")
 
 
-# Webhooks
-
-
-def _list_webhooks(call: Call) -> list[Body]:
-    return list(call.site.webhooks.values())
-
-
-def _add_webhook(call: Call) -> Response:
-    asked, number = call.json(), call.site.next_id("webhook")
-    if not asked.get("url") or not asked.get("name"):
-        raise Refusal(400, "The webhook must have a name and a URL.")
-    hook = {
-        "name": asked["name"], "url": asked["url"], "events": asked.get("events") or [],
-        "filters": asked.get("filters") or {}, "enabled": True, "isSigned": bool(asked.get("secret")),
-        "self": f"{call.site.url}/rest/webhooks/1.0/webhook/{number}",
-    }  # fmt: skip
-    call.site.webhooks[number] = hook
-    return json_response(hook, 201)
-
-
-def _remove_webhook(call: Call) -> Response:
-    if call.site.webhooks.pop(int(call.request.path_params["webhook"]), None) is None:
-        raise Refusal(404, "The webhook does not exist.")
-    return Response(b"", 204)
-
-
-def _no_dynamic_webhooks(call: Call) -> Response:
-    raise Refusal(403, "The caller is not an app: only Connect and OAuth 2.0 apps can register dynamic webhooks.")
-
-
 _API = "/rest/api/3"
 _ROUTES: tuple[Endpoint, ...] = (
     ("GET", "/_edge/tenant_info", _tenant, "anyone"),
@@ -766,10 +630,7 @@ _ROUTES: tuple[Endpoint, ...] = (
     ("GET", f"{_API}/issue/{{issue}}/comment", _comments, "account"),
     ("POST", f"{_API}/issue/{{issue}}/comment", _add_comment, "account"),
     ("PUT", f"{_API}/issue/{{issue}}/comment/{{comment}}", _edit_comment, "account"),
-    ("POST", f"{_API}/webhook", _no_dynamic_webhooks, "account"),
-    ("GET", "/rest/webhooks/1.0/webhook", _list_webhooks, "account"),
-    ("POST", "/rest/webhooks/1.0/webhook", _add_webhook, "account"),
-    ("DELETE", "/rest/webhooks/1.0/webhook/{webhook}", _remove_webhook, "account"),
+    *hook_calls.CLOUD,
     ("GET", "/rest/agile/1.0/board", boards, "account"),
     ("GET", "/rest/agile/1.0/board/{board}/configuration", board, "account"),
 )

@@ -360,18 +360,20 @@ class Webhook:
     body: bytes
 
 
-def webhook(site: Site, change: Change) -> Webhook:
-    """Write what an admin webhook of Jira Cloud sends for a change: v2 shapes, no level and no parent.
-
-    Signed with the site's webhook secret as `X-Hub-Signature: sha256=…` over the raw bytes.
-    """
+def webhook_body(site: Site, change: Change) -> Body:
+    """Write what a webhook of Jira Cloud says of a change: v2 shapes, no level and no parent."""
     fields = issue_fields(site, change.issue, version=2)
     fields.pop("parent", None)
-    at = change.at
+    author = site.users.get(change.history.author if change.history else "", site.me)
+    return enveloped(site, change, account(site, author, 2), fields)
+
+
+def enveloped(site: Site, change: Change, author: Body, fields: Body) -> Body:
+    """Put what webhooks of every Jira have around the fields of an issue."""
     body: Body = {
-        "timestamp": int(at.timestamp() * 1000),
+        "timestamp": int(change.at.timestamp() * 1000),
         "webhookEvent": change.event,
-        "user": account(site, site.users.get(change.history.author if change.history else "", site.me), 2),
+        "user": author,
         "issue": {
             "id": str(change.issue.id),
             "self": f"{site.url}/rest/api/2/{change.issue.id}",
@@ -383,7 +385,12 @@ def webhook(site: Site, change: Change) -> Webhook:
         body["issue_event_type_name"] = change.kind
     if change.history:
         body["changelog"] = {"id": str(change.history.id), "items": [_item(item) for item in change.history.items]}
-    raw = orjson.dumps(body)
+    return body
+
+
+def webhook(site: Site, change: Change) -> Webhook:
+    """Write what an admin webhook sends for a change, signed with the site's webhook secret."""
+    raw = orjson.dumps(webhook_body(site, change))
     digest = hmac.new(site.webhook_secret.encode(), raw, hashlib.sha256).hexdigest()
     return Webhook(
         headers={

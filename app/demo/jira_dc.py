@@ -10,9 +10,12 @@ from typing import Any
 
 from app.demo import jira
 from app.demo import jira_bodies as bodies
-from app.demo.jira import Call, Endpoint, Face, Refusal, matching
+from app.demo import jira_hook_calls as hook_calls
+from app.demo.jira import Face, matching
+from app.demo.jira_answers import Call, Endpoint, Refusal
 from app.demo.jira_bodies import Body
-from app.demo.site import POINTS, Issue, Site, User
+from app.demo.jira_dc_bodies import account, issue_body
+from app.demo.site import POINTS, Site
 
 MAX_PAGE = 1000
 _HEADERS = {
@@ -27,63 +30,6 @@ _HEADERS = {
 def application(site: Site) -> Face:
     """Return the site as a Data Center application; personal access token (`site.token`) or Basic."""
     return jira.routed(site, _ROUTES, _HEADERS)
-
-
-def account(site: Site, user: User) -> Body:
-    """Write an account as Data Center does: name and key, no accountId."""
-    name = user.name.casefold().replace(" ", ".")
-    return {
-        "self": f"{site.url}/rest/api/2/user?username={name}",
-        "key": f"JIRAUSER{10_000 + int(user.id[-3:], 16)}",
-        "name": name,
-        "emailAddress": user.email or f"{name}@example.com",
-        "displayName": user.name,
-        "active": True,
-        "timeZone": user.time_zone,
-    }
-
-
-def issue_fields(site: Site, issue: Issue) -> Body:
-    """Write an issue's fields: the epic stands in Epic Link, `parent` is for sub-tasks alone."""
-    body = bodies.issue_fields(site, issue, version=2)
-    assignee = site.users.get(issue.assignee or "")
-    body |= {"assignee": account(site, assignee) if assignee else None, "reporter": account(site, site.me)}
-    body.pop("statuscategorychangedate")
-    if site.types[issue.type].level >= 0:
-        body.pop("parent", None)
-    return body
-
-
-def issue_body(site: Site, issue: Issue, fields: list[str], *, default: str, expand: str = "") -> Body:
-    """Write an issue; `expand=changelog` embeds all histories, oldest first, without `fieldId`."""
-    keep = bodies.chosen(fields, default)
-    body: Body = {
-        "expand": "operations,versionedRepresentations,editmeta,changelog,renderedFields",
-        "id": str(issue.id),
-        "self": f"{site.url}/rest/api/2/issue/{issue.id}",
-        "key": issue.key,
-        "fields": {name: value for name, value in issue_fields(site, issue).items() if keep(name)},
-    }
-    if "changelog" in expand:
-        entries = [_history(site, issue, number) for number in range(len(issue.histories))]
-        body["changelog"] = {
-            "startAt": 0, "maxResults": len(entries), "total": len(entries), "histories": entries,
-        }  # fmt: skip
-    return body
-
-
-def _history(site: Site, issue: Issue, number: int) -> Body:
-    entry = issue.histories[number]
-    body = bodies.history(site, entry)
-    items = []
-    for item in body["items"]:
-        plain = {key: value for key, value in item.items() if key != "fieldId" and not key.startswith("tmp")}
-        if plain["field"] == "IssueParentAssociation":
-            plain["field"], plain["fieldtype"] = "Epic Link", "custom"
-        elif item.get("fieldId") == POINTS:
-            plain["field"] = "Story Points"
-        items.append(plain)
-    return body | {"author": account(site, site.users.get(entry.author, site.me)), "items": items}
 
 
 def _server(call: Call) -> Body:
@@ -175,6 +121,7 @@ _ROUTES: tuple[Endpoint, ...] = (
     ("GET", f"{_API}/issue/{{issue}}/remotelink", jira.remote_links, "account"),
     ("POST", f"{_API}/issue/{{issue}}/remotelink", jira.put_remote_link, "account"),
     ("DELETE", f"{_API}/issue/{{issue}}/remotelink", jira.delete_remote_link, "account"),
+    *hook_calls.DATA_CENTER,
     ("GET", "/rest/agile/1.0/board", jira.boards, "account"),
     ("GET", "/rest/agile/1.0/board/{board}/configuration", jira.board, "account"),
 )

@@ -93,6 +93,7 @@ class Site:
         self.labels: dict[str, dict[str, Label]] = {"issue": {}, "project": {}, "initiative": {}}
         self.identifiers: dict[str, Issue] = {}
         self.changes: list[Change] = []
+        self.listeners: list[Callable[[Change], None]] = []
         self._counts: dict[str, int] = {}
         self.me = self.add_user("Product operations", email="product-ops@example.com", admin=True)
         self.editor = self.add_user("Team lead")
@@ -534,6 +535,8 @@ class Site:
             number=len(self.changes) + 1,
         )  # fmt: skip
         self.changes.append(change)
+        for listener in self.listeners:
+            listener(change)
         return change
 
     def _label(self, label: Label | str) -> Label:

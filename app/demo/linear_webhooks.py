@@ -5,6 +5,7 @@ Attributes without a value are left out, as in real deliveries.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import orjson
 
 from app.demo import linear_weeks as weeks
+from app.demo.ledger import Letter
 from app.demo.linear_edits import described
 from app.demo.linear_model import (
     PRIORITIES,
@@ -31,6 +33,12 @@ from app.demo.linear_site import Site, last_update, uuid_of
 from connectors.signature import sign
 
 Body = dict[str, Any]
+RESOURCES = (
+    "Issue", "Comment", "IssueLabel", "Attachment", "Reaction", "Project", "ProjectLabel", "ProjectUpdate",
+    "Initiative", "InitiativeUpdate", "Cycle", "Document", "Customer", "CustomerNeed", "User", "Release", "ReleaseNote",
+    "IssueSLA", "OAuthAuthorization", "PermissionChange", "AppUserNotification", "AgentSessionEvent",
+)  # fmt: skip
+"""What a webhook can be told about"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +49,15 @@ class Delivery:
     body: bytes
 
 
-def delivery(site: Site, change: Change, *, sent_at: datetime | None = None) -> Delivery:
-    """Write the delivery of a change, as the row is now; `sent_at` is the time it claims, the site's own if None."""
+def delivery(
+    site: Site, change: Change, *, sent_at: datetime | None = None, webhook: Webhook | None = None
+) -> Delivery:
+    """Write the delivery of a change, as the row is now; `sent_at` is the time it claims, the site's own if None.
+
+    It is for `webhook`, or for the first that is registered.
+    """
     at = int((sent_at or site.now()).timestamp() * 1000)
-    registered = next(iter(site.all(Webhook)), None)
+    registered = webhook or next(iter(site.all(Webhook)), None)
     body: Body = {
         "action": change.action,
         "actor": _person(site, change.actor) | {"type": "user"},
@@ -62,12 +75,44 @@ def delivery(site: Site, change: Change, *, sent_at: datetime | None = None) -> 
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": "Linear-Webhook",
-        "Linear-Delivery": uuid_of(f"{site.name}:delivery:{change.number}"),
+        "Linear-Delivery": uuid_of(f"{site.name}:delivery:{change.number}:{webhook.id if webhook else ''}"),
         "Linear-Event": change.type,
         "Linear-Timestamp": str(at),
         "Linear-Signature": sign(registered.secret if registered else site.webhook_secret, raw),
     }
     return Delivery(headers=headers, body=raw)
+
+
+def register(site: Site, url: str) -> Webhook:
+    """Register a webhook for everything that all public teams do."""
+    return site.register(url, RESOURCES, all_public_teams=True)
+
+
+def switch_off(site: Site, id_: str) -> None:
+    """Disable a webhook whose deliveries fail."""
+    webhook = site.get(Webhook, id_)
+    if webhook is not None:
+        webhook.enabled = False
+        site.touch()
+
+
+def letters(site: Site, change: Change) -> Iterator[Letter]:
+    """Yield the deliveries of a change: one for each webhook that wants it."""
+    for webhook in list(site.all(Webhook)):
+        if webhook.enabled and change.type in webhook.resource_types and _concerns(webhook, change.row):
+            sent = delivery(site, change, webhook=webhook)
+            yield Letter(
+                tracker="linear", hook=webhook.id, url=webhook.url, guid=sent.headers["Linear-Delivery"],
+                event=change.type, action=change.action, item=change.key, headers=sent.headers, body=sent.body,
+            )  # fmt: skip
+
+
+def _concerns(webhook: Webhook, row: Issue | Project | Initiative) -> bool:
+    """Return whether a row is of the webhook's team, or of any public one; initiatives are of nobody's team."""
+    teams = row.teams if isinstance(row, Project) else [row.team] if isinstance(row, Issue) else None
+    if webhook.team is not None:
+        return teams is not None and webhook.team in teams
+    return teams is None or any(team.visibility == "public" for team in teams)
 
 
 def data_of(site: Site, row: Issue | Project | Initiative) -> Body:

@@ -59,6 +59,7 @@ async def running(today: date, port: int = 0) -> AsyncIterator[Portfolio]:
         twin = web.items[github_company.PLANS[0].title][0]
         jira.link_out(made.items["I3"][0], twin.url, twin.title)
         jira.changes.clear()
+        jira.permissions.add("ADMINISTER")
         urls = {
             "jira": jira.url,
             "github": github.url,

@@ -147,6 +147,29 @@ class Issue:
     past: list[tuple[datetime, Issue | None]] = field(default_factory=list)
 
 
+@dataclass(slots=True, kw_only=True)
+class Hook:
+    """A registered webhook. `kind` is ``admin``, ``dynamic`` (of an OAuth app, until `expires`) or ``data center``.
+
+    No `events` means all of them, no `jql` all issues; `fields` are those whose change a dynamic one is told.
+    """
+
+    id: int
+    kind: str
+    url: str
+    name: str
+    updated: datetime
+    events: list[str] = field(default_factory=list)
+    jql: str = ""
+    fields: list[str] = field(default_factory=list)
+    property_keys: list[str] = field(default_factory=list)
+    secret: str | None = None
+    enabled: bool = True
+    exclude_body: bool = False
+    description: str = ""
+    expires: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """Something that happened and that a webhook would tell; `event` is Jira's name of it."""
@@ -233,7 +256,8 @@ class Site:
         self.teams: dict[str, str] = {}
         self.permissions = {"BROWSE_PROJECTS", "EDIT_ISSUES", "LINK_ISSUES", "ADD_COMMENTS"}
         self.changes: list[Change] = []
-        self.webhooks: dict[int, dict[str, Any]] = {}
+        self.listeners: list[Callable[[Change], None]] = []
+        self.webhooks: dict[int, Hook] = {}
         self.cursors: dict[str, tuple[str, list[int]]] = {}
         self._next = {"issue": 10_100, "project": 10_000, "history": 100_000, "link": 10_000, "sprint": 1}
 
@@ -464,6 +488,8 @@ class Site:
     def _tell(self, event: str, issue: Issue, at: datetime, history: History | None, kind: str | None) -> Change:
         change = Change(event=event, issue=issue, at=at, history=history, kind=kind, number=len(self.changes) + 1)
         self.changes.append(change)
+        for listener in self.listeners:
+            listener(change)
         return change
 
 

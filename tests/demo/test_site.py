@@ -390,7 +390,8 @@ def test_a_webhook_is_signed_over_its_bytes_and_has_the_older_shapes(site, face)
     )
 
 
-async def test_admin_webhooks_can_be_registered_and_dynamic_ones_cannot(jira):
+async def test_admin_webhooks_can_be_registered_and_dynamic_ones_cannot(jira, site):
+    site.permissions.add("ADMINISTER")
     hook = {
         "name": "Keyrail",
         "url": "https://k.example/webhooks/jira",
