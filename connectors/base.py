@@ -15,6 +15,7 @@ from domain.work import Change, Delete, Ignored, Level, Refetch, Transition, Ups
 from domain.workspace import Connection, PublishRow
 
 if TYPE_CHECKING:
+    from connectors.hooks import Hooks
     from connectors.http import Client
 
 Json = object
@@ -182,6 +183,7 @@ class Connector:
     defaults   pure: what `parse` assumes about a connection that was never discovered
     outlets    places on items that status updates can be published to, by name
     key_at     pure: the key of the item that a web address shows, None where it is of another site
+    hooks      webhooks on the tracker's side, None where it has none that can be set up by calls
     """
 
     type: str
@@ -205,6 +207,7 @@ class Connector:
     defaults: Callable[[Connection], Reading]
     outlets: Mapping[str, Outlet] = field(default_factory=dict)
     key_at: Callable[[str, Connection], str | None] = lambda address, connection: None
+    hooks: Hooks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

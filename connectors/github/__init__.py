@@ -1,11 +1,14 @@
 """GitHub and GitHub Enterprise Server: one connector, put together here; nothing else is decided in this file."""
 
+from dataclasses import replace
+
 from connectors.base import Connector
-from connectors.github.auth import access
+from connectors.github.auth import access, proved
 from connectors.github.changes import changes
 from connectors.github.client import backfill, fetch, locate
 from connectors.github.discover import discover
 from connectors.github.history import history
+from connectors.github.hooks import HOOKS
 from connectors.github.limits import DIALECT
 from connectors.github.listing import count, ids
 from connectors.github.parse import defaults, key_at, kind_of, parse, split
@@ -35,6 +38,7 @@ CONNECTOR = Connector(
     defaults=defaults,
     outlets=OUTLETS,
     key_at=key_at,
+    hooks=replace(HOOKS, proved=proved),
 )
 
 __all__ = ["CONNECTOR", "DIALECT", "access"]

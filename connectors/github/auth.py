@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,10 +16,10 @@ from urllib.parse import urlsplit
 import orjson
 
 from connectors import ratelimit
-from connectors.base import Answer
+from connectors.base import Answer, Call
 from connectors.github.limits import read_limits
 from connectors.github.queries import base_of, rest_of_url
-from connectors.http import Access, Wire, source_of, vendor_words
+from connectors.http import Access, Client, Wire, source_of, vendor_words
 from connectors.tokens import TokenStore, fernet, seal, unseal
 from domain.errors import AuthError, ConfigError, VendorUnavailableError
 from domain.workspace import Connection, Secret
@@ -156,8 +157,7 @@ class App:
             self._token = fresh
 
     async def _issue(self, wire: Wire) -> dict[str, object]:
-        proof = {"authorization": f"Bearer {self._signed()}"}
-        answer = await wire("POST", self._url, headers=proof)
+        answer = await wire("POST", self._url, headers=self.as_app())
         if read_limits(answer, self._now()).limited:
             raise VendorUnavailableError(
                 f"{self._name}: GitHub answered {answer.status} to the app's request for a token."
@@ -175,6 +175,10 @@ class App:
             "permissions": issued.get("permissions") or {},
             "seed": self._seed,
         }
+
+    def as_app(self) -> Mapping[str, str]:
+        """Return the header of a call that is about the app itself and not about its installation."""
+        return {"authorization": f"Bearer {self._signed()}"}
 
     def _signed(self) -> str:
         import jwt  # loaded where an app signs, with the cryptography behind it
@@ -202,6 +206,13 @@ class App:
             f"{self._name}: GitHub gave the app no token ({answer.status}): {why}. "
             f'Check `auth.app`. GitHub says: "{said[:200]}"'
         )
+
+
+def proved(client: Client, call: Call) -> Call:
+    """Put the app's own proof on a call about the app; others go out with what their access gives them."""
+    if isinstance(client.access, App) and call.path.removeprefix("/v3").split("/")[1] == "app":
+        return replace(call, headers={**call.headers, **client.access.as_app()})
+    return call
 
 
 def _pem(text: str) -> str:

@@ -6,6 +6,7 @@ from connectors.jira.changes import changes
 from connectors.jira.client import backfill, fetch, locate
 from connectors.jira.discover import discover
 from connectors.jira.history import history
+from connectors.jira.hooks import HOOKS
 from connectors.jira.listing import count, ids
 from connectors.jira.parse import defaults, key_at, kind_of, parse, split
 from connectors.jira.probe import probe
@@ -34,6 +35,7 @@ CONNECTOR = Connector(
     defaults=defaults,
     outlets=OUTLETS,
     key_at=key_at,
+    hooks=HOOKS,
 )
 
 __all__ = ["CONNECTOR", "DIALECT", "access"]

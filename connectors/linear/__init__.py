@@ -6,6 +6,7 @@ from connectors.linear.changes import changes
 from connectors.linear.client import backfill, count, fetch, ids, locate
 from connectors.linear.discover import discover
 from connectors.linear.history import history
+from connectors.linear.hooks import HOOKS
 from connectors.linear.parse import defaults, key_at, kind_of, parse, split
 from connectors.linear.probe import probe
 from connectors.linear.publish import OUTLETS
@@ -33,6 +34,7 @@ CONNECTOR = Connector(
     defaults=defaults,
     outlets=OUTLETS,
     key_at=key_at,
+    hooks=HOOKS,
 )
 
 __all__ = ["CONNECTOR", "DIALECT", "access"]
