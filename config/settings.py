@@ -21,6 +21,9 @@ VARIABLES = {
     "KEYRAIL_DATABASE_URL": "sqlite:///PATH or postgresql://…; default .keyrail/keyrail.db beside the workspace file.",
     "KEYRAIL_SECRET_KEY": "Key that issued tokens are encrypted with; needed by OAuth connections.",
     "KEYRAIL_PUBLIC_URL": "Address under which people reach the dashboard; links in published texts start with it.",
+    "KEYRAIL_HOST": "Address that `serve` listens on; default 127.0.0.1.",
+    "KEYRAIL_PORT": "Port that `serve` listens on; default 8080, 0 takes a free one.",
+    "KEYRAIL_DATABASE_WAIT": "Seconds that `serve` waits for a database that is away or behind; default 0.",
     "KEYRAIL_LOG_LEVEL": "debug, info (default), warning or error.",
     "KEYRAIL_LOG_FORMAT": "json, console or auto (default): console on a terminal, else json.",
 }
@@ -35,12 +38,18 @@ FORMATS = ("json", "console", "auto")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the process was started with. `public_url` has no slash at its end; `warnings` are for the log."""
+    """What the process was started with. `public_url` has no slash at its end; `warnings` are for the log.
+
+    `database_wait` is in seconds.
+    """
 
     workspace: Path
     database_url: str
     secret_key: Secret
     public_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    database_wait: int = 0
     log_level: str = "info"
     log_format: str = "auto"
     warnings: tuple[str, ...] = ()
@@ -59,6 +68,9 @@ def read(environ: Mapping[str, str], workspace: Path | None = None) -> Settings:
         database_url=stated.get("KEYRAIL_DATABASE_URL") or default_database_url(path),
         secret_key=Secret("env:KEYRAIL_SECRET_KEY", stated.get("KEYRAIL_SECRET_KEY")),
         public_url=_public(stated.get("KEYRAIL_PUBLIC_URL"), problems),
+        host=stated.get("KEYRAIL_HOST", "127.0.0.1"),
+        port=_number("KEYRAIL_PORT", stated.get("KEYRAIL_PORT", "8080"), 65_535, problems),
+        database_wait=_number("KEYRAIL_DATABASE_WAIT", stated.get("KEYRAIL_DATABASE_WAIT", "0"), 86_400, problems),
         log_level=_word("KEYRAIL_LOG_LEVEL", stated.get("KEYRAIL_LOG_LEVEL", "info"), LEVELS, problems),
         log_format=_word("KEYRAIL_LOG_FORMAT", stated.get("KEYRAIL_LOG_FORMAT", "auto"), FORMATS, problems),
         warnings=tuple(unknown(environ)),
@@ -89,6 +101,13 @@ def _public(text: str | None, problems: list[Problem]) -> str | None:
         return text.rstrip("/") if text else None
     problems.append(_problem("KEYRAIL_PUBLIC_URL", "Expected an address like https://keyrail.example.com."))
     return None
+
+
+def _number(name: str, text: str, most: int, problems: list[Problem]) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > most:
+        problems.append(_problem(name, f"Expected a whole number from 0 to {most}, found '{text[:20]}'."))
+        return 0
+    return int(text)
 
 
 def _word(name: str, text: str, words: tuple[str, ...], problems: list[Problem]) -> str:

@@ -123,6 +123,12 @@ async def waiting(
     return [Received(**row._mapping) for row in await tx.execute(query.order_by(inbox.c.id).limit(limit))]
 
 
+async def waiting_connections(tx: Transaction) -> list[str]:
+    """Return the connections whose trackers told us something that was not read yet."""
+    query = select(inbox.c.connection).where(inbox.c.state == "new", inbox.c.kind.in_(PUSHED)).distinct()
+    return sorted((await tx.scalars(query)).all())
+
+
 async def stored(
     tx: Transaction, connection: str, *, since: datetime | None, parked: bool, after: int, limit: int = 20
 ) -> list[Received]:

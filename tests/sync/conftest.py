@@ -1,22 +1,25 @@
 """A tracker that exists on paper alone, and the road from its pages to the numbers."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
 import pytest
 
-from connectors.base import Connector, Page, Parsed, Reading
-from domain.errors import PayloadError
+from connectors.base import Connector, Located, Page, Parsed, Reading
+from domain.errors import PayloadError, VendorUnavailableError
+from domain.okr import Initiative, WorkSelector
 from domain.work import Delete, ItemRef, Refetch, Transition, Upsert
+from domain.workspace import Connection
+from storage import checkpoints, links, okrs, parts, rollups
 from storage import items as store
-from storage import links, okrs, parts, rollups
 from storage.views import present
 from sync import census, ingest
-from sync.context import Context, Source
+from sync.context import Context, Live, Source
 from sync.mapping import compile_mapping
+from sync.poll import WATERMARK
 from sync.present import show
-from sync.refresh import refresh
+from sync.refresh import catch_up, refresh
 
 
 def parse(kind, body, connection, _reading):
@@ -35,7 +38,8 @@ def parse(kind, body, connection, _reading):
             case {"delete": str(id_)}:
                 changes.append(Delete(ref=ItemRef(connection=connection.name, id=id_), key=id_))
             case {"refetch": str(id_)}:
-                changes.append(Refetch(ref=ItemRef(connection=connection.name, id=id_), key=id_))
+                ref = ItemRef(connection=connection.name, id=id_)
+                changes.append(Refetch(ref=ref, key=entry.get("key", id_)))
             case {"transition": dict(data)}:
                 transitions.append(Transition(**{**data, "at": datetime.fromisoformat(data["at"])}))
             case _:
@@ -80,6 +84,69 @@ def connector(name):
     )
 
 
+@dataclass
+class Client:
+    """As much of a client as a run looks at."""
+
+    requests: int = 0
+
+
+class Paper:
+    """Answers for a tracker that exists on paper: what changed, what is listed, what a direct read finds."""
+
+    def __init__(self, road, name="jira"):
+        self.road = road
+        self.name = name
+        self.changed = []
+        self.unanswered = ()
+        self.listed = []
+        self.found = {}
+        self.broken = False
+
+    def page(self, entries, *, missing=(), cursor=None):
+        return Page(
+            kind="items",
+            stream="changes",
+            number=next(self.road.numbers),
+            body=orjson.dumps([{"item": entry} for entry in entries]),
+            read_at=self.road.clock(),
+            items=len(entries),
+            missing=missing,
+            cursor=cursor,
+        )
+
+    async def changes(self, *_arguments):
+        yield self.page(self.changed, missing=self.unanswered, cursor={"updated_ms": 2})
+        if self.broken:
+            raise VendorUnavailableError(f"{self.name}: 503")
+
+    async def ids(self, *_arguments):
+        yield self.listed
+
+    async def history(self, *_arguments):
+        for page in ():
+            yield page
+
+    async def fetch(self, _client, _connection, _reading, ids):
+        there = [one for one in self.changed if one.id in ids]
+        yield self.page(there, missing=tuple(set(ids) - {one.id for one in there}))
+
+    async def locate(self, _client, _connection, _reading, id_, _project, _key):
+        if self.broken:
+            raise VendorUnavailableError(f"{self.name}: 503")
+        return Located(id=id_, state=self.found[id_])
+
+    def live(self):
+        source = self.road.sources[self.name]
+        answers = {name: getattr(self, name) for name in ("changes", "ids", "history", "fetch", "locate")}
+        return Live(
+            connection=source.connection,
+            connector=replace(source.connector, **answers),
+            reading=source.reading,
+            client=Client(),
+        )
+
+
 class Road:
     """One workspace over one store, fed by hand."""
 
@@ -101,6 +168,10 @@ class Road:
             )
             for name, connection in workspace.connections.items()
         }
+
+    def tracker(self, name="jira"):
+        """Return the tracker of a connection, which answers what it is told to."""
+        return Paper(self, name)
 
     def page(self, *entries, read_at=None, kind="items", body=None, number=None):
         """Write a page: items, or entries as the paper tracker writes them."""
@@ -214,3 +285,22 @@ def new_road():
 def road(store, workspace, clock):
     """A road over each kind of database; ``use`` gives it another file."""
     return Road(store, workspace(), clock)
+
+
+@pytest.fixture
+async def pulled(road, workspace, item):
+    """A road over PAY-1 with PAY-2 and PAY-3 below, in I1, read whole before; `jira` and `other` are connections."""
+    file = workspace(initiatives=[
+        Initiative(id="I1", title="One", work=(WorkSelector(connection="jira", keys=("PAY-1",)),))
+    ])  # fmt: skip
+    other = Connection(name="other", type="jira", url="https://other.test")
+    road.use(replace(file, connections={**file.connections, "other": other}))
+    await road.receive(item("1", level="epic"), item("2", parent_id="1"), item("3", parent_id="1", category="done"))
+    await road.receive(item("9", connection="other"), connection="other")
+    async with road.store.write() as tx:
+        for name in road.sources:
+            await checkpoints.save(tx, name, WATERMARK, {"updated_ms": 1})
+            await checkpoints.save(tx, name, "backfill", {"started_at": road.clock(), "digest": ""})
+    await catch_up(road.context)
+    road.clock.forward(hours=1)
+    return road

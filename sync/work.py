@@ -1,0 +1,242 @@
+"""What each job of the service does, and what happens when one does not end well.
+
+A job takes what waits in the database, so that doing it twice, or once more after a crash, changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from domain.errors import AuthError, KeyrailError, LockedError
+from domain.workspace import Workspace
+from storage import dirty, inbox, setbacks, snapshots
+from storage.setbacks import Failed
+from sync import deliveries as told
+from sync import publish as publishing
+from sync import run as runs
+from sync.answers import report
+from sync.context import Context, Live
+from sync.jobs import Jobs
+from sync.refresh import catch_up
+from sync.schedule import Duty
+
+log = logging.getLogger("keyrail")
+
+ALL = "all"
+"""the key of jobs that are of no one connection"""
+POISON = 5
+"""attempts that did not end, from which a job is left alone for `LATER`"""
+LATER = timedelta(hours=1)
+KEPT = timedelta(days=90)
+"""how long payloads are kept that were read"""
+DONE = timedelta(days=7)
+"""how long jobs are remembered that ended"""
+
+
+class Room(Protocol):
+    """Where jobs are done: the workspace in force, its connections, and who is asked for further jobs."""
+
+    @property
+    def context(self) -> Context:
+        """The workspace in force, over the store."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """Whom to ask for further jobs."""
+
+    def soon(self, job: str, key: str) -> None:
+        """Have a further job done in a moment, once for all who ask within it."""
+
+    def source(self, name: str, *, rediscover: bool = False) -> AbstractAsyncContextManager[Live]:
+        """Open a connection, or take the open one; raises what opening raises."""
+
+
+async def pull(room: Room, name: str) -> None:
+    """Read what changed in a connection; one that was never read is read whole, the present first."""
+    context = room.context
+    async with room.source(name) as source, context.store.lock(name):
+        (pulled,) = await runs.sync(context, {name: source})
+    if pulled.error is not None:
+        raise pulled.error
+    log.info("%s: pulled %d items with %d requests", name, pulled.ingested.items, pulled.requests)
+    publish_soon(room)
+
+
+async def census(room: Room, name: str) -> None:
+    """Compare ids with the tracker, and mend what differs."""
+    context = room.context
+    async with room.source(name, rediscover=True) as source, context.store.lock(name):
+        found, errors = await runs.census(context, {name: source}, repair=True)
+    for error in errors.values():
+        raise error
+    for one in found:
+        log.info("%s: census of %d items, %d missing, %d absent", name, one.listed, len(one.missing), len(one.absent))
+    publish_soon(room)
+
+
+async def deliveries(room: Room, name: str) -> None:
+    """Read what the tracker told us, and bring the numbers up to date."""
+    context = room.context
+    try:
+        async with room.source(name) as source:
+            done = await told.take_in(context, source)
+    finally:
+        moved = await runs.settle(context)
+    log.debug("%s: deliveries changed %d items", name, done.items)
+    if moved:
+        publish_soon(room)
+
+
+async def sums(room: Room, _key: str) -> None:
+    """Bring the numbers up to date with what moved, with the file, and with the day."""
+    await runs.settle(room.context)
+    await catch_up(room.context)
+    publish_soon(room)
+
+
+async def publish(room: Room, _key: str) -> None:
+    """Tell the places whose content changed; a place that cannot be told waits, and stops no other."""
+    rows = room.context.workspace.publish
+    if not rows:
+        return
+    async with AsyncExitStack() as stack:
+        sources: dict[str, Live] = {}
+        for name in dict.fromkeys(row.connection for row in rows if row.connection):
+            try:
+                sources[name] = await stack.enter_async_context(room.source(name))
+            except KeyrailError as error:
+                log.warning("publish: %s", error)
+        sent = await publishing.send(room.context, sources, await publishing.plan(room.context))
+    for error in sent.errors:
+        log.warning("publish: %s", error)
+    if sent.sent:
+        log.info("publish: %d places told", len(sent.sent))
+
+
+async def snapshot(room: Room, _key: str) -> None:
+    """Keep the day's report as it is shown, once a day."""
+    context = room.context
+    async with context.store.read() as tx:
+        if await snapshots.has(tx, context.today):
+            return
+    doc = await report(context, timeframe="all")
+    async with context.store.write() as tx:
+        await snapshots.keep(tx, context.today, context.now(), context.workspace.digest, doc)
+
+
+async def upkeep(room: Room, _key: str) -> None:
+    """Forget old payloads and old jobs."""
+    context = room.context
+    async with context.store.write() as tx:
+        rows, _ = await inbox.prune(tx, context.now() - KEPT)
+    ended = await room.jobs.prune(context.now() - DONE)
+    log.info("upkeep: %d payloads and %d ended jobs forgotten", rows, ended)
+
+
+DOES: Mapping[str, Callable[[Room, str], Awaitable[None]]] = {
+    "pull": pull,
+    "census": census,
+    "deliveries": deliveries,
+    "sums": sums,
+    "publish": publish,
+    "snapshot": snapshot,
+    "upkeep": upkeep,
+}
+
+
+async def do(room: Room, job: str, key: str) -> None:
+    """Do one job; a failure is counted, told, and tried again later and later.
+
+    The attempt is counted before it begins: what kills the process each time is left alone after a while.
+    """
+    context = room.context
+    if key != ALL and key not in context.workspace.connections:
+        return
+    async with context.store.write() as tx:
+        before = await setbacks.of_job(tx, job, key)
+        if before is not None and context.now() < before.retry_at:
+            return
+        attempt = attempted(before, job, key, context.now())
+        await setbacks.save(tx, attempt)
+    try:
+        await DOES[job](room, key)
+    except LockedError as error:
+        log.info("%s %s: %s", job, key, error)
+        ended = before
+    except KeyrailError as error:
+        log.warning("%s %s: %s", job, key, error)
+        ended = replace(attempt, error=str(error), retry_at=context.now() + patience(attempt.attempts, error))
+    except Exception as error:  # a fault of ours stops this job, not the service
+        log.exception("%s %s", job, key)
+        wait = patience(attempt.attempts, error)
+        ended = replace(attempt, error=f"{type(error).__name__}: {error}", retry_at=context.now() + wait)
+    else:
+        ended = None
+    async with context.store.write() as tx:
+        await (setbacks.save(tx, ended) if ended is not None else setbacks.clear(tx, job, key))
+
+
+def attempted(before: Failed | None, job: str, key: str, now: datetime) -> Failed:
+    """Return the note of an attempt that begins, as it stays behind where the process dies of it."""
+    attempts = before.attempts + 1 if before is not None else 1
+    wait = LATER if attempts >= POISON else timedelta(0)
+    return Failed(job=job, key=key, attempts=attempts, error="", retry_at=now + wait)
+
+
+def patience(attempts: int, error: Exception) -> timedelta:
+    """Return how long to wait after so many failures in a row: 5 s, doubling to 15 min; refused credentials at once."""
+    if isinstance(error, AuthError):
+        return timedelta(minutes=15)
+    return min(timedelta(minutes=15), timedelta(seconds=5) * 2 ** min(attempts - 1, 10))
+
+
+def publish_soon(room: Room) -> None:
+    """Have changed numbers told."""
+    if room.context.workspace.publish:
+        room.soon("publish", ALL)
+
+
+async def wake(room: Room) -> None:
+    """Ask for what waits in the database and nobody was asked for, or whose time to be tried again has come.
+
+    An enqueued job and the row that it is about are not one transaction: the row stays when the job is lost.
+    """
+    context, now = room.context, room.context.now()
+    async with context.store.read() as tx:
+        waiting = await inbox.waiting_connections(tx)
+        moved = await dirty.count(tx)
+        again = [failed for failed in await setbacks.every(tx) if failed.error and failed.retry_at <= now]
+    for name in waiting:
+        await room.jobs.ask("deliveries", name, id=slot("deliveries", name, now, TICK))
+    if moved:
+        await room.jobs.ask("sums", ALL, id=slot("sums", ALL, now, TICK))
+    for failed in again:
+        await room.jobs.ask(failed.job, failed.key, id=slot(failed.job, failed.key, now, TICK))
+
+
+TICK = timedelta(seconds=5)
+"""how often each worker looks for what nobody was asked for"""
+
+
+def slot(job: str, key: str, now: datetime, width: timedelta) -> str:
+    """Return an id that all replicas give to a job within the same span, so that it is done once in it."""
+    return f"{job}:{key}:{int(now.timestamp() / width.total_seconds())}:{width.total_seconds():g}"
+
+
+def duties(workspace: Workspace) -> list[Duty]:
+    """Return what is to be done again and again for a workspace."""
+    found = [
+        Duty(job="publish", key=ALL, every=timedelta(minutes=1)),
+        Duty(job="sums", key=ALL, every=timedelta(minutes=15)),
+        Duty(job="snapshot", key=ALL, every=timedelta(hours=1)),
+        Duty(job="upkeep", key=ALL, every=timedelta(hours=6)),
+    ]
+    for name, connection in workspace.connections.items():
+        found.append(Duty(job="pull", key=name, every=connection.poll))
+        found.append(Duty(job="census", key=name, every=connection.census))
+    return found
