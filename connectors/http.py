@@ -346,6 +346,8 @@ class Client:
             return None
         if status < 300 or status in (303, 400):
             failed = self._dialect.failed(self.name, call, answer)
+            if isinstance(failed, AuthError):
+                return type(failed)(f"{failed} Check {self.access.source}.")
             if isinstance(failed, VendorUnavailableError):
                 return _UnansweredError(str(failed))
             if failed is not None or status != 400:

@@ -263,7 +263,7 @@ async def _unknown(client: Client, connection: Connection, key: str, name: str) 
 async def _known(client: Client, call: Call, key: str) -> list[str]:
     try:
         _, told = await ask(client, call)
-    except (NotFoundError, RejectedError):
+    except (NotFoundError, RejectedError, TokenScopeError):
         return []
     data = data_of(told)
     if key == "organizations":
@@ -323,7 +323,7 @@ def _is_owned_by_organization(project: Mapping[str, Any] | None) -> bool:
 async def _owner(client: Client, can: frozenset[str], login: str) -> Json:
     try:
         _, told = await ask(client, queries.owner(can, login))
-    except (NotFoundError, RejectedError):
+    except (NotFoundError, RejectedError, TokenScopeError):
         return None
     organization = data_of(told).get("organization")
     if not isinstance(organization, dict):
@@ -352,7 +352,7 @@ async def _issue_statuses(
         return {}
     try:
         told = await client.json(queries.planning_statuses(queries.rest_of_url(connection.url), repositories[0]))
-    except (NotFoundError, RejectedError):
+    except (AuthError, NotFoundError, RejectedError):
         return {}
     rows = object_of(told).get("statuses") if isinstance(told, dict) else told
     return statuses_of_rows(rows if isinstance(rows, list) else [])

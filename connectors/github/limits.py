@@ -34,6 +34,13 @@ LIMITED = frozenset({"RATE_LIMITED", "RATE_LIMIT"})
 TOO_LARGE = frozenset({"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"})
 BAD_CURSOR = "INVALID_CURSOR_ARGUMENTS"
 _COST = re.compile(rb'"rateLimit"\s*:\s*\{[^{}]*?"cost"\s*:\s*(\d+)')
+_GIVES: Mapping[str, tuple[str, ...]] = {
+    "repo": ("public_repo",),
+    "project": ("read:project",),
+    "admin:org": ("write:org", "read:org"),
+    "write:org": ("read:org",),
+}
+"""scopes of ours that contain others"""
 _WENT_WRONG = re.compile(r"something went wrong|timed? ?out|timeout", re.IGNORECASE)
 _SCOPES = re.compile(r"one of the following scopes: \[([^\]]*)\]")
 
@@ -42,7 +49,7 @@ class CursorError(RejectedError):
     """The place in a list is not known any more: read the list from its start."""
 
 
-class TokenScopeError(RejectedError):
+class TokenScopeError(AuthError):
     """The token was not given what a query needs; nothing is hidden, the token is to be changed."""
 
 
@@ -123,20 +130,39 @@ def server_time(answer: Answer) -> datetime | None:
 
 
 def denied(status: int, headers: Mapping[str, str]) -> str | None:
-    """Find a token that an organization's single sign-on does not let in yet."""
-    told = headers.get("x-github-sso", "")
-    if status != 403 or not told.startswith("required"):
+    """Find a token that an organization's single sign-on does not let in yet, or that lacks the scope for a call."""
+    if status != 403:
         return None
-    _, _, url = told.partition("url=")
-    where = f" at {url.partition('?')[0]}" if url else ""
-    return f"the organization asks for single sign-on, and the token is not authorised for it. Authorise it{where}."
+    told = headers.get("x-github-sso", "")
+    if told.startswith("required"):
+        _, _, url = told.partition("url=")
+        where = f" at {url.partition('?')[0]}" if url else ""
+        return f"the organization asks for single sign-on, and the token is not authorised for it. Authorise it{where}."
+    return _without_scope(headers)
+
+
+def _without_scope(headers: Mapping[str, str]) -> str | None:
+    """Find a classic token that has none of the scopes that a call accepts; other tokens have no scopes.
+
+    https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
+    """
+    accepted, has = (_listed(headers.get(name, "")) for name in ("x-accepted-oauth-scopes", "x-oauth-scopes"))
+    given = {inner for scope in has for inner in (scope, *_GIVES.get(scope, ()))}
+    if "x-oauth-scopes" not in headers or not accepted or given & set(accepted):
+        return None
+    needs, owns = " or ".join(accepted), ", ".join(has) or "none"
+    return f"the token lacks a scope. It needs {needs}, and has {owns}. Add it to the token."
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def hidden_organizations(answer: Answer) -> tuple[str, ...]:
     """Return the ids of organizations that an answer leaves out, since the token is not authorised for them."""
     told = answer.headers.get("x-github-sso", "")
     kind, _, ids = told.partition("organizations=")
-    return tuple(id.strip() for id in ids.split(",") if id.strip()) if kind.startswith("partial-results") else ()
+    return tuple(_listed(ids)) if kind.startswith("partial-results") else ()
 
 
 # --- failed queries
@@ -189,6 +215,10 @@ def missing_paths(errors: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _broken(name: str, error: Mapping[str, Any]) -> KeyrailError | None:
     """Find what makes even a partial answer useless."""
     kind, message = kind_of(error), _said(error)
+    if kind == "INSUFFICIENT_SCOPES":
+        scopes = _SCOPES.search(message)
+        which = f" It needs {scopes[1].replace(chr(39), '')}." if scopes else ""
+        return TokenScopeError(f"{name}: the token lacks a scope.{which} Add it to the token.{message}")
     if kind in TOO_LARGE:
         return VendorUnavailableError(f"{name}: the query asks GitHub for too much at once.{message}")
     if kind == BAD_CURSOR or "does not appear to be a valid cursor" in message:
@@ -207,10 +237,6 @@ def _refusal(name: str, error: Mapping[str, Any]) -> KeyrailError:
             f"{name}: the organization asks for single sign-on, and the token is not authorised for it. Authorise it: "
             f"GitHub -> Settings -> Developer settings -> Personal access tokens -> Configure SSO.{message}"
         )
-    if kind == "INSUFFICIENT_SCOPES":
-        scopes = _SCOPES.search(message)
-        which = f" It needs {scopes[1].replace(chr(39), '')}." if scopes else ""
-        return TokenScopeError(f"{name}: the token lacks a scope.{which} Add it to the token.{message}", status=403)
     if kind == "FORBIDDEN":
         return RejectedError(
             f"{name}: our account may not do or see this. Check the permissions of the token or the app, and which "

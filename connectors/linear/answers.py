@@ -78,7 +78,7 @@ def error_of(name: str, errors: list[dict[str, Any]], *, repeat: bool = True) ->
     words = "; ".join(dict.fromkeys(_words(error) for error in errors[:3]))
     said = f'Linear says: "{words[:300]}"'
     if any(map(_is_login, errors)):
-        return AuthError(f"{name}: Linear refused our credentials. Check `auth` of the connection. {said}")
+        return AuthError(f"{name}: Linear refused our credentials. {said}")
     if repeat and any(kind_of(error) in _UNAVAILABLE for error in errors):
         return VendorUnavailableError(f"{name}: Linear could not answer in full. {said}")
     if all(_words(error).lower().startswith(_UNSEEN) for error in errors):

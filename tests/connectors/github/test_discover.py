@@ -193,7 +193,7 @@ async def test_a_token_without_the_scope_for_projects_is_told_which(github, disc
     github.site.access.add_token("ghp_narrow", github.site.me, scopes=("repo", "read:org"))
 
     narrow = replace(connection, auth={"token": Secret("env:T", "ghp_narrow")}, scope={"projects": ["acme/1"]})
-    with pytest.raises(RejectedError, match=r"lacks a scope\. It needs read:project"):
+    with pytest.raises(AuthError, match=r"lacks a scope\. It needs read:project.* Check environment variable T\."):
         await discover(narrow)
 
 
@@ -253,5 +253,5 @@ async def test_a_project_that_is_refused_is_lost_where_it_was_seen(github, disco
         "errors": [{"type": "INSUFFICIENT_SCOPES", "message": "read:project"}],
     }
     github.plan("Project", httpx.Response(200, json=lacking))
-    with pytest.raises(RejectedError, match="the token lacks a scope"):
+    with pytest.raises(AuthError, match=r"the token lacks a scope\..*Check environment variable GITHUB_TOKEN\."):
         await discover(scoped, before)

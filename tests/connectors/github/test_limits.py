@@ -133,6 +133,45 @@ def test_single_sign_on_is_told_by_a_header():
     assert hidden_organizations(answer({}, headers=asked)) == ()
 
 
+@pytest.mark.parametrize(
+    ("has", "accepted", "words"),
+    [
+        ("read:org", "repo", "It needs repo, and has read:org."),
+        ("", "public_repo, repo", "It needs public_repo or repo, and has none."),
+        ("read:project", "project", "It needs project, and has read:project."),
+        ("repo", "public_repo", None),
+        ("admin:org, repo", "read:org", None),
+        ("read:org", "", None),
+        (None, "repo", None),
+    ],
+)
+def test_a_scope_that_a_call_needs_is_told_by_headers(has, accepted, words):
+    told = {"x-accepted-oauth-scopes": accepted} | ({} if has is None else {"x-oauth-scopes": has})
+    said = denied(403, told)
+    assert said == (words and f"the token lacks a scope. {words} Add it to the token.")
+    assert denied(404, told) is None
+
+
+async def test_a_refusal_of_our_token_names_where_it_comes_from(github, discovered, connection):
+    github.repository("api", 1)
+    lacks = {"x-oauth-scopes": "read:org", "x-accepted-oauth-scopes": "repo"}
+    asks = {"x-github-sso": "required; url=https://github.com/orgs/acme/sso?x=1"}
+    saml = {**MISSING, **errors("FORBIDDEN", "x", extensions={"saml_failure": True})}
+    async with discovered(connection, github) as session:
+        for headers, words in ((lacks, "the token lacks a scope"), (asks, "single sign-on")):
+            github.plan("/repos/acme/api", httpx.Response(403, json={"message": "no"}, headers=headers))
+            with pytest.raises(AuthError, match=rf"{words}.*Check environment variable GITHUB_TOKEN"):
+                await session.client.send(Call(method="GET", path="/repos/acme/api"))
+        github.plan("Counts", httpx.Response(200, json=saml))
+        with pytest.raises(AuthError, match=r"Configure SSO.*Check environment variable GITHUB_TOKEN"):
+            await session.count()
+
+
+def test_a_scope_that_is_lacking_for_a_part_is_no_partial_answer():
+    told = {"data": {"r0": {"id": "R"}, "projects": None}, **errors("INSUFFICIENT_SCOPES", path=["projects"])}
+    assert type(failed("github-acme", QUERY, answer(told))) is TokenScopeError
+
+
 MISSING = {"data": {"repository": None, "rateLimit": {"cost": 1}}}
 
 
