@@ -104,16 +104,12 @@ class Schedule:
         self._scheduler.add_job(self._ask, DateTrigger(timezone=UTC), args=[duty])
 
     async def _ask(self, duty: Duty, id: str | None = None) -> None:
+        if self._duties.get(duty.name) != duty:
+            return  # dropped since
         slot = id or duty.slot(self._now())
         try:
             await self._jobs.ask(duty.job, duty.key, id=slot)
         except StorageError as error:
             log.warning("%s could not be asked for and will be in %s. %s", duty.name, AGAIN, error)
-            if self._duties.get(duty.name) == duty:
-                self._scheduler.add_job(
-                    self._ask,
-                    DateTrigger(utc_now() + AGAIN, timezone=UTC),
-                    args=[duty, slot],
-                    id=f"again {duty.name}",
-                    replace_existing=True,
-                )
+            again = DateTrigger(utc_now() + AGAIN, timezone=UTC)
+            self._scheduler.add_job(self._ask, again, args=[duty, slot], id=f"again {duty.name}", replace_existing=True)
