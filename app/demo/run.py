@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rich.console import Group
+
 from app.bootstrap import open_context, open_sources
 from app.cli.common import emit, tell
 from app.cli.view.plan import published
 from app.cli.view.progress import open_progress
 from app.cli.view.show import show
-from app.cli.view.words import tracker_name
+from app.cli.view.words import next_step, tracker_name
 from app.demo.portfolio import Portfolio, live, running
 from app.demo.workspace import check_ins, workspace_text
 from config.settings import default_database_url
@@ -29,6 +31,9 @@ from storage import okrs
 from sync import answers, publish
 from sync import run as runs
 from sync.context import Context, Live, Silent
+
+AGAIN = next_step("demo", "the company goes on working, and you ask it yourself")
+"""what to do after ``demo --once``, whose company and workspace file are gone by then"""
 
 
 async def demo(*, port: int, once: bool, as_json: bool) -> None:
@@ -60,9 +65,9 @@ async def demo(*, port: int, once: bool, as_json: bool) -> None:
         sent = await publish.send(context, opened.sources, await publish.plan(context))
         doc = await answers.show(context, None, "current")
         zone = workspace.timezone
-        emit({**doc, "published": sent.document()} if once else doc, as_json, lambda: show(doc, zone=zone))
+        emit({**doc, "published": sent.document()} if once else doc, as_json, lambda: show(doc, zone=zone, step=""))
         if not as_json:
-            emit(sent.document(), False, lambda: published(sent.document()))
+            emit(sent.document(), False, lambda: Group("", published(sent.document(), step=AGAIN if once else "")))
         if not once:
             tell(f"Ask it yourself, from another terminal: keyrail --workspace {file} explain I1")
             await go_on(replace(context, watcher=Silent()), opened.sources, portfolio, as_json=as_json)

@@ -48,7 +48,9 @@ def test_the_demo_prints_the_tree_and_ends(start, tmp_path):
     assert {"On track", "At risk", "Off track"} <= {
         word for word in ("On track", "At risk", "Off track") if word in out
     }
-    assert "44 sent" in out
+    # The company and its file are gone: what is to be done next needs neither.
+    assert out.endswith("\n\n44 sent\n\nNext: keyrail demo · the company goes on working, and you ask it yourself\n")
+    assert out.count("Next:") == 1
     for tracker in ("Jira", "GitHub", "Linear"):
         assert f"A simulated {tracker} runs at http://127.0.0.1:" in err
     # Nothing is kept, neither here nor in the scratch folder that it named.
@@ -89,6 +91,9 @@ def test_the_demo_goes_on_until_it_is_interrupted(start):
     assert "Traceback" not in err
     assert "The demo has ended; nothing of it is kept." in err
     assert "O1  Checkout that nobody notices" in out
+    # How to ask is said with the path of the file, without which nothing could be asked.
+    assert "Next:" not in out
+    assert any(line.startswith("Ask it yourself") and "keyrail --workspace /" in line for line in said)
 
 
 def test_a_reader_that_goes_away_ends_the_command_quietly(start):

@@ -34,13 +34,14 @@ def plan(doc: Doc) -> Sheet:
     return Sheet(lambda width: _plan_lines(doc.get("writes") or [], width))
 
 
-def published(doc: Doc) -> Sheet:
+def published(doc: Doc, *, step: str | None = None) -> Sheet:
     """Return a `publish --json` document: how much was sent, and each thing that a person must look at.
 
     Under each of ``sent, unchanged, overridden, uncertain, failed`` it holds a number or a list of
-    ``{target, subject, address, reason}``.
+    ``{target, subject, address, reason}``. `step` is what to do next, empty for nothing, where the document does not
+    decide that.
     """
-    return Sheet(lambda width: _published_lines(doc, width))
+    return Sheet(lambda width: _published_lines(doc, width, step))
 
 
 def _plan_lines(writes: Sequence[Doc], width: int) -> Iterator[Text]:
@@ -126,7 +127,7 @@ def _short(write: Doc) -> str:
     return f"{words.clean(write['target'])}:{words.clean(write['subject'])}"
 
 
-def _published_lines(doc: Doc, width: int) -> Iterator[Text]:
+def _published_lines(doc: Doc, width: int, step: str | None) -> Iterator[Text]:
     counts = {name: _count(doc.get(name)) for name in OUTCOMES}
     yield from (line(each) for each in flow(outcome(doc), width))
     for name in ("failed", "uncertain", "overridden"):
@@ -138,8 +139,9 @@ def _published_lines(doc: Doc, width: int) -> Iterator[Text]:
         for row in rows:
             why = f": {words.clean(row['reason'])}" if row.get("reason") else ""
             yield from paragraph(_named(row) + why, width, indent=2, hang=4)
-    yield Text()
-    yield from closing(_after(doc, counts), width)
+    if step != "":
+        yield Text()
+        yield from closing(step or _after(doc, counts), width)
 
 
 def outcome(doc: Doc) -> list[str]:

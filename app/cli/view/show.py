@@ -60,18 +60,19 @@ class Frame:
         return self.width < CARDS_BELOW
 
 
-def show(doc: Doc, *, zone: str = "UTC", now: datetime | None = None) -> Sheet:
+def show(doc: Doc, *, zone: str = "UTC", now: datetime | None = None, step: str | None = None) -> Sheet:
     """Return the tree of a `show --json` document, dates in `zone`.
 
-    `now` is what relative times are told from, the document's `as_of` unless given. Beyond the shape of
+    `now` is what relative times are told from, the document's `as_of` unless given. `step` is what to do next, empty
+    for nothing, where that is no matter of the document. Beyond the shape of
     SPEC section 7 it uses where present: `expected` of any row, `end` of a key result, and
     `sources`: ``[{"connection", "items", "complete_to", "stale"}]``.
     """
     at = now or words.instant(doc["as_of"])
-    return Sheet(lambda width: _lines(doc, width, zone, at))
+    return Sheet(lambda width: _lines(doc, width, zone, at, step))
 
 
-def _lines(doc: Doc, width: int, zone: str, now: datetime) -> Iterator[Text]:
+def _lines(doc: Doc, width: int, zone: str, now: datetime, step: str | None) -> Iterator[Text]:
     today = words.local(now, zone).date()
     roots = _forest(doc)
     frame = _frame(roots, width, today)
@@ -85,8 +86,9 @@ def _lines(doc: Doc, width: int, zone: str, now: datetime) -> Iterator[Text]:
     yield from _legend(doc, width)
     yield from _unlinked(doc, width)
     yield from provenance(doc, width, zone, now)
-    yield Text()
-    yield from closing(_next(doc, roots), width)
+    if step != "":
+        yield Text()
+        yield from closing(step or _next(doc, roots), width)
 
 
 def _frame(roots: list[Branch], width: int, today: date) -> Frame:
