@@ -1,4 +1,4 @@
-"""What trackers send: stored many at a time, told as new or known, and work on it woken.
+"""What trackers send: stored many at a time, and told as new or known.
 
 A delivery counts as accepted when its transaction is committed, never before.
 """
@@ -9,14 +9,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors import KeyrailError, StorageError
 from storage import inbox
 from storage.arrivals import Packed, put_all
 from storage.engine import Store
-from sync.jobs import Jobs
 
 log = logging.getLogger("keyrail")
 
@@ -28,8 +27,6 @@ BACKLOG = 5000
 """most deliveries that wait for a commit; of more, each would be answered too late"""
 LARGE = 128 * 1024
 """bytes from which a body is compressed in another thread: that takes a millisecond"""
-COALESCE = 0.3
-"""seconds within which one wake-up stands for all deliveries of a connection"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,41 +156,3 @@ async def open_arrivals(store: Store, wake: Callable[[str], None]) -> AsyncItera
         finally:
             arrivals.close()
             await writer
-
-
-@dataclass(slots=True)
-class Wake:
-    """Asks for the deliveries of a connection to be read: once for all that came within 0.3 s, at the end of that time.
-
-    A slot of time is asked for after it is over, so that the job finds all that came in it, and under one name, so
-    that of several receivers one wakes. What a receiver with a slow clock adds waits for the next tick, and so does
-    what could not be asked for.
-    """
-
-    jobs: Jobs
-    now: Callable[[], datetime]
-    _slots: dict[str, int] = field(default_factory=dict)
-    _asking: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def __call__(self, connection: str) -> None:
-        """Note that deliveries of a connection wait."""
-        at = self.now().timestamp()
-        slot = int(at / COALESCE)
-        if self._slots.get(connection) == slot:
-            return
-        self._slots[connection] = slot
-        asking = asyncio.create_task(self._ask(connection, slot, (slot + 1) * COALESCE - at))
-        self._asking.add(asking)
-        asking.add_done_callback(self._asking.discard)
-
-    async def _ask(self, connection: str, slot: int, wait: float) -> None:
-        await asyncio.sleep(wait)
-        try:
-            await self.jobs.ask("deliveries", connection, id=f"deliveries:{connection}:{slot}")
-        except KeyrailError as error:
-            log.warning("%s: nobody was woken to read its deliveries; the next tick does. %s", connection, error)
-
-    async def settle(self) -> None:
-        """Wait until all that was noted is asked for."""
-        while self._asking:
-            await asyncio.gather(*self._asking)

@@ -1,7 +1,6 @@
 """What trackers send is stored once, many at a time, and told to be stored only when it is."""
 
 import asyncio
-import logging
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +10,7 @@ from sqlalchemy.engine import Engine
 from domain.errors import StorageError
 from storage import inbox
 from storage.engine import open_store
-from sync.arrivals import AT_ONCE, COALESCE, LARGE, Arrival, Wake, open_arrivals
+from sync.arrivals import AT_ONCE, LARGE, Arrival, open_arrivals
 
 AT = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)
 
@@ -134,56 +133,3 @@ async def test_sqlite_syncs_each_commit_of_the_receiver_alone(sqlite_url):
         assert (await tx.scalar(text("PRAGMA synchronous")), await plain.scalar(text("PRAGMA synchronous"))) == (2, 1)
         assert (await tx.scalar(text("PRAGMA busy_timeout"))) == 5000
     await store.close()
-
-
-class Asked:
-    """Keeps what is asked for (`sync.jobs.Jobs`); `away` is the database's state."""
-
-    def __init__(self):
-        self.ids = []
-        self.away = False
-
-    async def ask(self, job, key, *, id):
-        if self.away:
-            raise StorageError("Database away.")
-        self.ids.append((job, key, id))
-
-    async def counts(self):
-        return {}
-
-    async def prune(self, before):
-        return 0
-
-
-async def test_one_wake_up_stands_for_all_that_came_in_its_time(clock):
-    jobs = Asked()
-    wake = Wake(jobs, clock)
-    slot = int(clock.at.timestamp() / COALESCE)
-    for connection in ("jira", "jira", "github", "jira"):
-        wake(connection)
-    assert jobs.ids == []  # the time is not over: more may come
-    clock.forward(seconds=COALESCE)
-    wake("jira")
-    await wake.settle()
-    assert sorted(jobs.ids) == sorted(
-        [
-            ("deliveries", "jira", f"deliveries:jira:{slot}"),
-            ("deliveries", "github", f"deliveries:github:{slot}"),
-            ("deliveries", "jira", f"deliveries:jira:{slot + 1}"),
-        ]
-    )
-
-
-async def test_a_wake_up_that_fails_is_logged_and_the_next_is_made(clock, caplog):
-    jobs = Asked()
-    jobs.away = True
-    wake = Wake(jobs, clock)
-    with caplog.at_level(logging.WARNING):
-        wake("jira")
-        await wake.settle()
-    assert "jira: nobody was woken" in caplog.text
-    jobs.away = False
-    clock.forward(seconds=COALESCE)
-    wake("jira")
-    await wake.settle()
-    assert len(jobs.ids) == 1
