@@ -81,9 +81,12 @@ def configure(
     )
     last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if console:
-        last.append(structlog.dev.ConsoleRenderer(colors=out.isatty()))
+        plain = structlog.dev.plain_traceback
+        last.append(structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain))
     else:
-        last += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        # without the values of variables: bodies and signatures are among them
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        last += [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer(default=str)]
     last.append(_masking(masks or Masks()))
     handler = logging.StreamHandler(out)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))

@@ -89,6 +89,25 @@ def test_secrets_are_masked_everywhere(form: str) -> None:
         assert value not in text
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_shows_no_values(form: str) -> None:
+    stream = io.StringIO()
+    configure("info", form, stream=stream)
+
+    def read(body: bytes) -> None:
+        signature = body.decode().upper()
+        raise ValueError(f"not readable: {len(signature)} bytes")
+
+    try:
+        read(b"of a person")
+    except ValueError:
+        structlog.get_logger("a").exception("failed")
+    text = stream.getvalue()
+    assert "not readable: 11 bytes" in text
+    assert "of a person" not in text.replace('read(b"of a person")', "")
+    assert "OF A PERSON" not in text
+
+
 def test_masks_can_grow_and_leave_short_words_alone() -> None:
     masks = Masks(["abc"])
     assert masks("abc issued-token") == "abc issued-token"
