@@ -1,0 +1,224 @@
+"""What GitHub shows of a connection's scope: repositories, organizations, projects, and what of them is out of sight.
+
+Each refusal says what in `keyrail.yaml` to change. No issue is read here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from connectors.base import Call, Json, Reading
+from connectors.github import queries
+from connectors.github.limits import TokenScopeError, missing_paths
+from connectors.github.shapes import object_of, objects
+from connectors.github.site import ask, chunked, scoped
+from connectors.github.walk import Sizes, data_of, follow
+from connectors.graphql import errors_of
+from connectors.http import Client
+from domain.errors import AuthError, ConfigError, KeyrailError, NotFoundError, RejectedError
+from domain.workspace import Connection
+
+T = TypeVar("T")
+Refused = dict[tuple[str, str], KeyrailError]
+"""(key of `scope`, name) -> why GitHub refuses to show it"""
+KINDS = ("repositories", "organizations", "projects")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What GitHub shows of the scope, by the file's names; None stands for what it does not show."""
+
+    repositories: Mapping[str, dict[str, Any] | None]
+    organizations: Mapping[str, list[dict[str, Any]] | None]
+    projects: Mapping[str, dict[str, Any] | None]
+    refused: Refused
+
+    @property
+    def roster(self) -> dict[str, Json]:
+        """What is known of each repository, by its present name."""
+        nodes = [node for node in self.repositories.values() if node is not None]
+        nodes += [node for listed in self.organizations.values() for node in listed or ()]
+        return {
+            str(node["nameWithOwner"]): {
+                "id": node.get("id"),
+                "archived": node.get("isArchived") is True,
+                "issues": node.get("hasIssuesEnabled") is not False,
+                "permission": node.get("viewerPermission"),
+            }
+            for node in nodes
+        }
+
+    @property
+    def faces(self) -> dict[str, Json]:
+        """How repositories that have issues look, by id, as watermarks keep it (`sweep.Seen.face`)."""
+        known = [(name, object_of(one)) for name, one in self.roster.items()]
+        return {str(one["id"]): [name, one["archived"]] for name, one in known if one["issues"]}
+
+    @property
+    def owners(self) -> list[str]:
+        """The organizations that anything in scope belongs to, each once."""
+        homes = [object_of(node.get("owner")) for node in self.repositories.values() if node is not None]
+        logins = [str(home.get("login")) for home in homes if home.get("__typename") == "Organization"]
+        logins += [name for name, listed in self.organizations.items() if listed is not None]
+        logins += [
+            key.partition("/")[0]
+            for key, node in self.projects.items()
+            if node is not None and object_of(node.get("owner")).get("__typename") == "Organization"
+        ]
+        return list({login.lower(): login for login in logins}.values())
+
+
+async def look(client: Client, connection: Connection) -> Scope:
+    """Ask for everything in scope, side by side."""
+    refused: Refused = {}
+    repositories, organizations, projects = await asyncio.gather(
+        _repositories(client, connection, refused),
+        _organizations(client, connection, refused),
+        _projects(client, connection, refused),
+    )
+    return Scope(repositories=repositories, organizations=organizations, projects=projects, refused=refused)
+
+
+async def _unless_refused(asking: Awaitable[T], refused: Refused, key: str, name: str) -> T | None:
+    """Return what is asked for; None where GitHub refuses to show it, with the reason put into `refused`."""
+    try:
+        return await asking
+    except (AuthError, RejectedError) as error:
+        if isinstance(error, TokenScopeError) or (isinstance(error, RejectedError) and error.status != 403):
+            raise
+        refused[key, name] = error
+        return None
+
+
+async def _repositories(client: Client, connection: Connection, refused: Refused) -> dict[str, dict[str, Any] | None]:
+    """Return the named repositories as GitHub has them now, None for those that it does not show."""
+    found: dict[str, dict[str, Any] | None] = {}
+
+    async def look(names: list[str]) -> None:
+        _, told = await ask(client, queries.repositories(names))
+        nodes = [data_of(told).get(f"r{at}") for at in range(len(names))]
+        found.update((name, node if isinstance(node, dict) else None) for name, node in zip(names, nodes, strict=True))
+
+    for names in chunked(_sound(connection, "repositories"), queries.REPOSITORIES):
+        try:
+            await look(names)
+        except (AuthError, RejectedError):  # one of them may be refused for all: each alone tells which
+            for name in names:
+                found[name] = None
+                await _unless_refused(look([name]), refused, "repositories", name)
+    return found
+
+
+async def _organizations(
+    client: Client, connection: Connection, refused: Refused
+) -> dict[str, list[dict[str, Any]] | None]:
+    """Return the repositories of the organizations in scope, None for an organization that GitHub does not show."""
+    names = _sound(connection, "organizations")
+    asked = (_unless_refused(_repositories_of(client, name), refused, "organizations", name) for name in names)
+    return dict(zip(names, await asyncio.gather(*asked), strict=True))
+
+
+async def _repositories_of(client: Client, login: str) -> list[dict[str, Any]] | None:
+    def call(after: str | None, first: int, attempts: int) -> Call:
+        return queries.organization(login, after=after, first=first, attempts=attempts)
+
+    def find(told: dict[str, Any]) -> Mapping[str, Any]:
+        organization = data_of(told).get("organization")
+        if not isinstance(organization, dict):
+            why = missing_paths(errors_of(told)).get("organization", "")
+            raise NotFoundError(why or f"{login} is not there")
+        return object_of(organization.get("repositories"))
+
+    try:
+        async with aclosing(follow(client, f"the repositories of {login}", call, find, Sizes())) as pages:
+            return [node async for found in pages for node in found.nodes]
+    except NotFoundError:
+        return None
+
+
+async def _projects(client: Client, connection: Connection, refused: Refused) -> dict[str, dict[str, Any] | None]:
+    """Return the projects in scope with their fields, None for those that GitHub does not show."""
+    keys = scoped(connection, "projects")
+
+    async def one(key: str) -> dict[str, Any] | None:
+        login, _, number = key.partition("/")
+        _, told = await ask(client, queries.project(login, int(number)))
+        found = object_of(data_of(told).get("repositoryOwner")).get("projectV2")
+        return found if isinstance(found, dict) else None
+
+    asked = (_unless_refused(one(key), refused, "projects", key) for key in keys)
+    return dict(zip(keys, await asyncio.gather(*asked), strict=True))
+
+
+def _sound(connection: Connection, key: str) -> list[str]:
+    names = list(dict.fromkeys(scoped(connection, key)))
+    for name in names:
+        try:
+            queries.split_name(name if key == "repositories" else f"{name}/x")
+        except ValueError as error:
+            raise ConfigError(
+                f"{connection.name}: '{name}' of `scope.{key}` is not a name that GitHub allows."
+            ) from error
+    return names
+
+
+async def lost(client: Client, connection: Connection, before: Reading | None, scope: Scope) -> dict[str, list[Json]]:
+    """Return what of the scope we used to see and do not see any more, unless that is all of it.
+
+    Raises the refusal, or ConfigError, for what we never saw.
+    """
+    found: Mapping[str, Mapping[str, object]] = {
+        "repositories": scope.repositories, "organizations": scope.organizations, "projects": scope.projects,
+    }  # fmt: skip
+    missing = {key: [name for name, node in names.items() if node is None] for key, names in found.items()}
+    all_gone = not any(node is not None for names in found.values() for node in names.values())
+    for key, names in missing.items():
+        seen = _names(before.facts.get("seen") if before else None, key)
+        for name in names:
+            if all_gone or name.lower() not in seen:
+                raise scope.refused.get((key, name)) or ConfigError(await _unknown(client, connection, key, name))
+    return {key: list(names) for key, names in missing.items()}
+
+
+def _names(seen: Json, key: str) -> set[str]:
+    names = object_of(seen).get(key)
+    return {str(name).lower() for name in names} if isinstance(names, list) else set()
+
+
+async def _unknown(client: Client, connection: Connection, key: str, name: str) -> str:
+    """Say that something of the scope is not there, and what may have been meant."""
+    owner = name.partition("/")[0]
+    what = {"repositories": "repository", "organizations": "organization", "projects": "project"}[key]
+    asked = {
+        "repositories": queries.repositories_of(owner),
+        "projects": queries.projects_of(owner),
+        "organizations": queries.organizations(),
+    }[key]
+    need = {
+        "repositories": "the token or the app needs access to it, with Issues and Metadata: read",
+        "organizations": "our account has to be a member, or the app installed there",
+        "projects": "the token needs read:project, the app the organization permission Projects: read",
+    }[key]
+    near = difflib.get_close_matches(name.lower(), await _known(client, asked, key), n=1, cutoff=0.5)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    where = f"{what} '{name}' of `scope.{key}`"
+    return f"{connection.name}: {where} does not exist, or our account may not see it: {need}.{hint}"
+
+
+async def _known(client: Client, call: Call, key: str) -> list[str]:
+    try:
+        _, told = await ask(client, call)
+    except (NotFoundError, RejectedError, TokenScopeError):
+        return []
+    data = data_of(told)
+    if key == "organizations":
+        return [str(node.get("login")) for node in objects(object_of(data.get("viewer")).get("organizations"))]
+    owner = object_of(data.get("repositoryOwner"))
+    if key == "projects":
+        return [f"{owner.get('login')}/{node.get('number')}" for node in objects(owner.get("projectsV2"))]
+    return [str(node.get("nameWithOwner")) for node in objects(owner.get("repositories"))]
