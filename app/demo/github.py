@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.demo import github_hook_calls as hook_calls
 from app.demo import github_rest as rest
 from app.demo.faults import Fault
 from app.demo.github_access import RefusedError, Token, Window
@@ -96,7 +97,7 @@ def application(site: Site, *, without: frozenset[str] | None = None) -> Face:
         routes.append(_route(face, "POST", graphql, _graphql, "graphql"))
         routes += [
             _route(face, method, prefix + path, _of_call(answer), access)
-            for method, path, answer, access in rest.ROUTES
+            for method, path, answer, access in (*rest.ROUTES, *hook_calls.ROUTES)
         ]
     routes.append(_route(face, "GET", "/{owner}/{repo}/issues/{number:int}", _browse, "anyone"))
     routes.append(_route(face, "GET|POST|PUT|PATCH|DELETE", "/{rest:path}", _unknown, "anyone"))

@@ -18,6 +18,8 @@ from app.demo.github_things import Account
 
 SCOPES = ("repo", "read:org", "read:project")
 PERMISSIONS = {"issues": "write", "metadata": "read", "organization_projects": "write", "pull_requests": "read"}
+EVENTS = ("issues", "sub_issues", "issue_dependencies", "milestone", "projects_v2_item")
+"""What the GitHub App is told of; chosen in its settings alone"""
 WINDOW = timedelta(hours=1)
 LEEWAY = timedelta(seconds=60)
 LONGEST_JWT = timedelta(minutes=10)
@@ -74,6 +76,7 @@ class Access:
         """of an installation token"""
         self.app: App | None = None
         self.permissions: Mapping[str, str] = PERMISSIONS
+        self.events: Sequence[str] = EVENTS
         self.issued = 0
         self._tokens = {token: Token(value=token, kind="classic", account=me, scopes=SCOPES)}
         self._windows: dict[tuple[int, str], Window] = {}

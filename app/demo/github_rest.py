@@ -276,7 +276,7 @@ def app(call: Call) -> Response:
         "id": found.id, "slug": found.slug, "client_id": found.client_id, "node_id": found.bot.id,
         "owner": bodies.account(site.member), "name": found.slug, "description": None,
         "external_url": site.url, "html_url": f"{site.url}/apps/{found.slug}", "created_at": at, "updated_at": at,
-        "permissions": dict(site.access.permissions), "events": ["issues", "sub_issues", "projects_v2_item"],
+        "permissions": dict(site.access.permissions), "events": list(site.access.events),
         "installations_count": 1,
     })  # fmt: skip
 

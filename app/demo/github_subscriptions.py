@@ -23,6 +23,8 @@ ORGANIZATION_EVENTS = (
 )  # fmt: skip
 OF_PROJECTS = frozenset({"projects_v2", "projects_v2_item", "projects_v2_status_update"})
 """Events that belong to the owner of a project: a repository's webhook never gets them"""
+NEWER = frozenset({"sub_issues", "issue_dependencies"})
+"""Events that an old Enterprise Server does not know"""
 
 
 def register(site: Site, url: str) -> list[Hook]:

@@ -5,13 +5,13 @@ No HTTP here: they are registered through `jira_hook_calls`, and sent by `sender
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import jwt
 import orjson
 
 from app.demo import jira_bodies as bodies
@@ -102,4 +102,13 @@ def _proof(site: Site, hook: Hook, raw: bytes) -> dict[str, str]:
 def token(site: Site, at: datetime) -> str:
     """Return the token that proves a dynamic webhook: HS256 with the app's client secret (`webhook_secret`)."""
     claims = {"iss": f"{site.name}-client", "iat": int(at.timestamp()), "exp": int((at + TOKEN_LIFE).timestamp())}
-    return jwt.encode(claims, site.webhook_secret, algorithm="HS256")
+    signed = f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded(claims)}"
+    return f"{signed}.{_unpadded(hmac.new(site.webhook_secret.encode(), signed.encode(), hashlib.sha256).digest())}"
+
+
+def _encoded(part: Body) -> str:
+    return _unpadded(orjson.dumps(part))
+
+
+def _unpadded(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -68,6 +68,13 @@ def missing(kind: str) -> Refusal:
     return Refusal(f"Entity not found: {kind}", extensions={**told, "userPresentableMessage": words})
 
 
+def administers(asked: Asked) -> None:
+    """Raise Linear's refusal unless the account administers the workspace, as an application by itself never does."""
+    if "admin" not in asked.scopes:
+        told = {"type": "forbidden", "code": "FORBIDDEN", "statusCode": 403, "userError": True}
+        raise Refusal("Invalid scope: `admin` required", extensions=told)
+
+
 def seen(asked: Asked, row: Any) -> bool:
     """Return whether the account sees a row."""
     match row:

@@ -357,6 +357,12 @@ class Webhook(Row):
     creator: User | None = None
 
 
+RESOURCES = (
+    "Issue", "Comment", "IssueLabel", "Attachment", "Reaction", "Project", "ProjectLabel", "ProjectUpdate",
+    "Initiative", "InitiativeUpdate", "Cycle", "Document", "Customer", "CustomerNeed", "User", "Release", "ReleaseNote",
+    "IssueSLA", "OAuthAuthorization", "PermissionChange", "AppUserNotification", "AgentSessionEvent",
+)  # fmt: skip
+"""What a webhook can be told about"""
 Told = Issue | Project | Initiative
 """What webhooks tell about."""
 

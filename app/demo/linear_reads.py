@@ -11,7 +11,7 @@ from typing import Any
 from app.demo import linear_weeks as weeks
 from app.demo.graphql import Resolver
 from app.demo.linear_filters import ValueOf
-from app.demo.linear_lists import Asked, Slice, listed, missing, plain_value, seen
+from app.demo.linear_lists import Asked, Slice, administers, listed, missing, plain_value, seen
 from app.demo.linear_model import (
     PRIORITIES,
     Attachment,
@@ -79,6 +79,11 @@ def _roots(kind: type[Row], name: str) -> Resolver:
         return listed(asked, rows, value_of=value_of(asked), keep=name, **arguments)
 
     return resolve
+
+
+def _webhooks(root: Any, asked: Asked, **arguments: Any) -> Slice:
+    administers(asked)
+    return _roots(Webhook, "webhooks")(root, asked, **arguments)  # type: ignore[no-any-return]  # resolvers give anything
 
 
 def _labels(of: str) -> Resolver:
@@ -310,7 +315,7 @@ READS: Mapping[str, Resolver] = {
     "Query.issueRelations": _roots(IssueRelation, "issueRelations"),
     "Query.attachments": _roots(Attachment, "attachments"),
     "Query.attachmentsForURL": _for_url,
-    "Query.webhooks": _roots(Webhook, "webhooks"),
+    "Query.webhooks": _webhooks,
     "Organization.urlKey": lambda site, _: site.name,
     "Organization.name": lambda site, _: site.name.capitalize(),
     "Organization.createdAt": lambda site, _: site.created_at,

@@ -17,6 +17,7 @@ from app.demo.ledger import Letter
 from app.demo.linear_edits import described
 from app.demo.linear_model import (
     PRIORITIES,
+    RESOURCES,
     Change,
     Initiative,
     InitiativeRelation,
@@ -33,12 +34,6 @@ from app.demo.linear_site import Site, last_update, uuid_of
 from connectors.signature import sign
 
 Body = dict[str, Any]
-RESOURCES = (
-    "Issue", "Comment", "IssueLabel", "Attachment", "Reaction", "Project", "ProjectLabel", "ProjectUpdate",
-    "Initiative", "InitiativeUpdate", "Cycle", "Document", "Customer", "CustomerNeed", "User", "Release", "ReleaseNote",
-    "IssueSLA", "OAuthAuthorization", "PermissionChange", "AppUserNotification", "AgentSessionEvent",
-)  # fmt: skip
-"""What a webhook can be told about"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

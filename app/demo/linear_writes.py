@@ -10,8 +10,8 @@ from typing import Any
 
 from app.demo.graphql import Refusal, Resolver
 from app.demo.linear_filters import invalid
-from app.demo.linear_lists import Asked, missing, seen
-from app.demo.linear_model import Attachment, Initiative, Issue, Link, Project, Row, Team, Update, Webhook
+from app.demo.linear_lists import Asked, administers, missing, seen
+from app.demo.linear_model import RESOURCES, Attachment, Initiative, Issue, Link, Project, Row, Team, Update, Webhook
 
 Input = dict[str, Any]
 MOST_TITLE = 512
@@ -129,13 +129,27 @@ def _link_delete(_: Any, asked: Asked, *, id: str) -> dict[str, Any]:
     return _payload(asked, entityId=id)
 
 
+def _check_webhook(given: Input) -> None:
+    """Raise Refusal for an address that is none and for what nobody can be told about."""
+    if "url" in given and not str(given["url"]).startswith(("http://", "https://")):
+        raise invalid("Argument Validation Error: url must be a URL address")
+    if "resourceTypes" in given:
+        unknown = [one for one in given["resourceTypes"] if one not in RESOURCES]
+        if unknown or not given["resourceTypes"]:
+            raise invalid(
+                f"Argument Validation Error: each value in resourceTypes must be one of {', '.join(RESOURCES)}"
+            )
+
+
 def _webhook_create(_: Any, asked: Asked, *, input: Input) -> dict[str, Any]:
     _write(asked)
+    administers(asked)
+    _check_webhook(input)
     if bool(input.get("teamId")) == bool(input.get("allPublicTeams")):
         raise invalid("Argument Validation Error: expected either teamId or allPublicTeams")
     team = _row(asked, Team, input["teamId"], "Team") if input.get("teamId") else None
     values = {"label": input.get("label"), "team": team, "all_public_teams": bool(input.get("allPublicTeams"))}
-    values["creator"] = asked.user
+    values |= {"creator": asked.user, "enabled": input.get("enabled") is not False}
     if input.get("secret"):
         values["secret"] = input["secret"]
     webhook = asked.site.register(
@@ -146,6 +160,8 @@ def _webhook_create(_: Any, asked: Asked, *, input: Input) -> dict[str, Any]:
 
 def _webhook_update(_: Any, asked: Asked, *, id: str, input: Input) -> dict[str, Any]:
     webhook = _row(asked, Webhook, id, "Webhook")
+    administers(asked)
+    _check_webhook(input)
     names = {
         "url": "url",
         "label": "label",
@@ -160,6 +176,7 @@ def _webhook_update(_: Any, asked: Asked, *, id: str, input: Input) -> dict[str,
 
 
 def _webhook_delete(_: Any, asked: Asked, *, id: str) -> dict[str, Any]:
+    administers(asked)
     asked.site.drop(_row(asked, Webhook, id, "Webhook"))
     return _payload(asked, entityId=id)
 

@@ -17,6 +17,7 @@ from app.demo import github as github_face
 from app.demo import jira as jira_face
 from app.demo import linear as linear_face
 from app.demo.company import SEED
+from app.demo.github_access import SCOPES
 from app.demo.github_site import Site as GitHub
 from app.demo.linear_site import Site as Linear
 from app.demo.site import Site as Jira
@@ -59,13 +60,21 @@ async def running(today: date, port: int = 0) -> AsyncIterator[Portfolio]:
         twin = web.items[github_company.PLANS[0].title][0]
         jira.link_out(made.items["I3"][0], twin.url, twin.title)
         jira.changes.clear()
-        jira.permissions.add("ADMINISTER")
+        _administer(jira, github)
         urls = {
             "jira": jira.url,
             "github": github.url,
             "linear": await stack.enter_async_context(serve(linear_face.application(linear))) + "/graphql",
         }
         yield Portfolio(jira=jira, github=github, linear=linear, urls=urls)
+
+
+def _administer(jira: Jira, github: GitHub) -> None:
+    """Let our accounts be those of administrators, so that they can register webhooks."""
+    jira.permissions.add("ADMINISTER")
+    github.access.add_token(github.token, github.me, scopes=(*SCOPES, "admin:org_hook"))
+    for repository in github.repositories.values():
+        repository.viewer_permission = "ADMIN"
 
 
 async def live(portfolio: Portfolio, *, every: float = 2.0, seed: int = SEED) -> AsyncIterator[str]:

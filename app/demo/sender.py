@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from app.demo.portfolio import Portfolio
 
 AT_ONCE = 20
 """How many deliveries of a tracker are on their way at the same time; Jira's own number"""
+AWAY = "failed to connect to host"
 MOST_KEPT = 2_000
 """How much of an answer is kept, in characters"""
 
@@ -36,7 +37,7 @@ class Sending:
     shuffle    and up to this many more, drawn for each: deliveries overtake each other within this window
     late       share of deliveries that leave `late_by` seconds later still
     duplicate  share that is sent twice, the second time within `shuffle` seconds of the first, acknowledged or not
-    drop       share that is never sent
+    drop       share that never arrives and is not tried again; GitHub lists it as failed
     forged     share before which somebody sends other bytes with the same headers: the signature is wrong
     """
 
@@ -48,6 +49,16 @@ class Sending:
     duplicate: float = 0.0
     drop: float = 0.0
     forged: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back: `status` is None where nothing did in time, `words` are GitHub's for it."""
+
+    words: str
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +165,8 @@ class Sender:
         second, repeats = wait + chance.uniform(0, faults.shuffle), random.Random(chance.random())
         if dropped < faults.drop:
             delivery.fate = "dropped"
+            if letter.tracker == "github":
+                self._record(delivery, self._attempt(delivery, self._now["github"](), 0.0, Answer(words=AWAY)))
             return
         if forged < faults.forged:
             fake = Delivery(letter=replace(letter, body=letter.body[:-1] + b" }"), forged=True)
@@ -193,29 +206,38 @@ class Sender:
         letter, manner = delivery.letter, MANNERS[delivery.letter.tracker]
         headers = letter.headers | ({manner.counted: str(number)} if manner.counted and number else {})
         async with self._free[letter.tracker]:
-            again, at, begun = bool(delivery.attempts), self._now[letter.tracker](), time.perf_counter()
-            status, words, told, answer = await self._exchange(letter, headers)
-        attempt = Attempt(
-            id=self.ledger.next_id(), at=at, duration=round(time.perf_counter() - begun, 3), status=status,
-            words=words, again=again, accepted=status is not None and manner.accepts(status), headers=told,
-            answer=answer,
+            at, begun = self._now[letter.tracker](), time.perf_counter()
+            answer = await self._exchange(letter, headers)
+        attempt = self._attempt(delivery, at, time.perf_counter() - begun, answer)
+        self._record(delivery, attempt)
+        return attempt
+
+    def _attempt(self, delivery: Delivery, at: datetime, duration: float, answer: Answer) -> Attempt:
+        accepts = MANNERS[delivery.letter.tracker].accepts
+        return Attempt(
+            id=self.ledger.next_id(), at=at, duration=round(duration, 3), status=answer.status, words=answer.words,
+            again=bool(delivery.attempts), accepted=answer.status is not None and accepts(answer.status),
+            headers=answer.headers, answer=answer.text,
         )  # fmt: skip
+
+    @staticmethod
+    def _record(delivery: Delivery, attempt: Attempt) -> None:
         delivery.attempts.append(attempt)
         if attempt.accepted:
             delivery.fate = "accepted"
-        return attempt
 
-    async def _exchange(self, letter: Letter, headers: dict[str, str]) -> tuple[int | None, str, dict[str, str], str]:
-        """Return status, words for it, headers and text of the answer; status None where none came in time."""
+    async def _exchange(self, letter: Letter, headers: dict[str, str]) -> Answer:
         try:
             async with asyncio.timeout(MANNERS[letter.tracker].timeout):
                 answer = await self._client.post(letter.url, content=letter.body, headers=headers)
         except TimeoutError:
-            return None, "timed out", {}, ""
+            return Answer(words="timed out")
         except httpx.HTTPError:
-            return None, "failed to connect to host", {}, ""
+            return Answer(words=AWAY)
         words = "OK" if answer.is_success else f"Invalid HTTP Response: {answer.status_code}"
-        return answer.status_code, words, dict(answer.headers), answer.text[:MOST_KEPT]
+        return Answer(
+            words=words, status=answer.status_code, headers=dict(answer.headers), text=answer.text[:MOST_KEPT]
+        )
 
 
 def _retry_after(attempt: Attempt) -> float:

@@ -15,6 +15,10 @@ from jsonschema import Draft4Validator, Draft202012Validator
 from app.demo import github_projects as projects
 from app.demo.github import Site, application
 from app.demo.github_graph import SDL
+from app.demo.linear_site import Site as Linear
+from app.demo.portfolio import Portfolio
+from app.demo.sender import sending
+from app.demo.site import Site as Jira
 
 NOW = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)
 
@@ -220,6 +224,50 @@ async def test_rest_answers_are_as_described(site, described, components, versio
         assert (await client.post(path)).status_code == 401
         found |= broken(described, components, face.exchanges[-1])
     assert found == {(name, place, rule) for known, name, place, rule in DEVIATIONS if known == version}
+
+
+async def test_the_calls_about_webhooks_are_as_described(site, described, components):
+    """Asked of a repository, and of the App; those of organizations are not in the description that we keep."""
+    site.repository("acme/web").viewer_permission = "ADMIN"
+    face = application(site)
+    found = set()
+    headers = {"authorization": f"Bearer {site.token}", "user-agent": "tests"}
+    transport = httpx.ASGITransport(app=face)
+    sites = Portfolio(jira=Jira(), github=site, linear=Linear(), urls={})
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="https://api.github.com", headers=headers) as client,
+        sending(sites) as sender,
+    ):
+
+        async def ask(method, path, status, **asked):
+            answer = await client.request(method, path, **asked)
+            assert answer.status_code == status, (path, answer.text)
+            found.update(broken(described, components, face.exchanges[-1]))
+            return answer.json() if answer.content else None
+
+        base, config = "/repos/acme/web/hooks", {"url": "http://127.0.0.1:9/w", "content_type": "json", "secret": "s"}
+        told = await ask("POST", base, 201, json={"config": config, "events": ["issues"]})
+        await ask("POST", base, 422, json={"config": config, "events": ["issues"]})
+        await ask("POST", base, 422, json={"config": config, "events": ["sprints"]})
+        await ask("GET", base, 200)
+        hook = f"{base}/{told['id']}"
+        await ask("GET", hook, 200)
+        await ask("PATCH", hook, 200, json={"active": True, "add_events": ["milestone"]})
+        await ask("GET", f"{hook}/config", 200)
+        await ask("PATCH", f"{hook}/config", 200, json={"secret": "t"})
+        await ask("POST", f"{hook}/pings", 204)
+        await sender.idle()
+        site.change(site.find("acme/web#2"), state="closed")
+        await sender.idle()
+        rows = await ask("GET", f"{hook}/deliveries", 200)
+        assert [row["event"] for row in rows] == ["issues", "ping", "ping"]
+        await ask("GET", f"{hook}/deliveries?cursor=x", 400)
+        await ask("GET", f"{hook}/deliveries/{rows[0]['id']}", 200)
+        await ask("POST", f"{hook}/deliveries/{rows[0]['id']}/attempts", 202)
+        await ask("GET", hook, 200)
+        await ask("DELETE", hook, 204)
+        await ask("GET", hook, 404)
+    assert found == set()
 
 
 # Webhooks

@@ -786,3 +786,30 @@ async def test_webhooks_are_registered_changed_and_dropped(ask, post):
     ]
     await ask("mutation Drop($id: String!) { webhookDelete(id: $id) { success } }", id=hook["id"])
     assert (await ask("{ webhooks { nodes { id } } }"))["webhooks"]["nodes"] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"url": "k.example"}, {"resourceTypes": []}, {"resourceTypes": ["Sprint"]}, {"teamId": "MOB"}],
+)
+async def test_a_webhook_that_cannot_be_is_refused(post, wrong):
+    create = "mutation Hook($input: WebhookCreateInput!) { webhookCreate(input: $input) { success } }"
+    given = {"url": "https://k.example/w", "resourceTypes": ["Issue"], "allPublicTeams": True, **wrong}
+    answer = await post(create, input=given)
+    assert "Argument Validation Error" in answer.json()["errors"][0]["message"]
+
+
+async def test_webhooks_are_for_administrators_alone(site, linear):
+    answer = site.oauth.grant(
+        {"client_id": site.oauth.client_id, "client_secret": site.oauth.client_secret,
+         "grant_type": "client_credentials"},
+        site.now(),
+    )  # fmt: skip
+    headers = {"authorization": f"Bearer {answer['access_token']}"}
+    for document in (
+        "{ webhooks { nodes { id } } }",
+        'mutation { webhookCreate(input: {url: "https://k.example", resourceTypes: ["Issue"], allPublicTeams: true})'
+        " { success } }",
+    ):
+        told = (await linear.post("/graphql", json={"query": document}, headers=headers)).json()
+        assert told["errors"][0]["message"] == "Invalid scope: `admin` required"
