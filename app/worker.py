@@ -8,15 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from app.bootstrap import in_sight, open_one, read_settings
 from connectors.http import Client
 from connectors.registry import CONNECTORS
-from domain.workspace import Workspace
 from sync.context import Context, Live
 from sync.jobs import Jobs
-from sync.mapping import compile_mapping
 
 
 @dataclass(slots=True)
@@ -80,10 +78,10 @@ class Worker:
             edition.users -= 1
             await edition.leave()
 
-    async def adopt(self, workspace: Workspace) -> None:
+    async def adopt(self, context: Context) -> None:
         """Put another version of the workspace in force; jobs that run end with the one that they began with."""
         before = self._edition
-        self._edition = Edition(context=replace(before.context, workspace=workspace, mapper=compile_mapping(workspace)))
+        self._edition = Edition(context=context)
         before.retired = True
         await before.leave()
 

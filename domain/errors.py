@@ -97,3 +97,7 @@ class StaleDeliveryError(KeyrailError):
 
 class StorageError(KeyrailError):
     """The database cannot be used: full disk, newer schema, no permission."""
+
+
+class NewerSchemaError(StorageError):
+    """The database was upgraded by a newer Keyrail: waiting does not help."""

@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from domain.errors import LockedError, PayloadError, StorageError
+from domain.errors import LockedError, NewerSchemaError, PayloadError, StorageError
 from storage.revision import REVISION
 
 Transaction = AsyncConnection
@@ -260,7 +260,7 @@ async def make_ready(store: Store) -> None:
     if found == REVISION:
         return
     if found is not None and found > REVISION:
-        raise StorageError(
+        raise NewerSchemaError(
             f"The database is at revision {found}, newer than this Keyrail knows ({REVISION})."
             " Upgrade Keyrail; the database was not touched."
         )

@@ -74,6 +74,8 @@ class Context:
     public_url: str | None = None
     computes_all: bool = False
     """whether all numbers are computed anew after this run, so that nobody notes what moved"""
+    adopts: bool = True
+    """whether a store that was mapped with another file is mapped again with this one; else it is left to who does"""
 
     @property
     def zone(self) -> ZoneInfo:

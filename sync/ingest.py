@@ -310,10 +310,9 @@ async def write(
 
 async def note(tx: Transaction, context: Context, done: Ingested, written: Collection[Ref] = ()) -> None:
     """Note for the next roll-up what moved, and what was mapped by another file than the store was."""
-    if context.computes_all:
+    foreign = not await in_force(tx, context)
+    if context.computes_all and not foreign:
         return
-    mapped = await checkpoints.note(tx, MAPPED)
-    foreign = mapped is not None and mapped["digest"] != context.workspace.digest
     await dirty.note(
         tx,
         items=done.moved,
@@ -321,6 +320,12 @@ async def note(tx: Transaction, context: Context, done: Ingested, written: Colle
         initiatives=done.initiatives,
         unmapped=done.moved.union(written) if foreign else (),
     )
+
+
+async def in_force(tx: Transaction, context: Context) -> bool:
+    """Return whether the store was mapped with this workspace file, or was never mapped."""
+    mapped = await checkpoints.note(tx, MAPPED)
+    return mapped is None or mapped["digest"] == context.workspace.digest
 
 
 async def upsert(

@@ -17,7 +17,7 @@ from storage import items as store
 from sync.backfill import STATE, finish, pull_past, pull_present, settle_absent
 from sync.census import Census, take
 from sync.context import Context, Live
-from sync.ingest import MAPPED, Ingested, remap_refs
+from sync.ingest import MAPPED, Ingested, in_force, remap_refs
 from sync.poll import WATERMARK, Pulled, pull
 from sync.refresh import rebuild, refresh, settle_all
 
@@ -118,13 +118,16 @@ async def census(
 async def settle(context: Context, *, whole: Collection[str] = ()) -> set[str]:
     """Bring the numbers up to date with the items, in one transaction; return the subjects that were computed.
 
-    `whole` are connections whose items moved without a note: everything is computed anew.
+    `whole` are connections whose items moved without a note: everything is computed anew. Where the store was mapped
+    with another file it is mapped again, or (`Context.adopts`) all is left to who has that file.
     """
     async with context.store.alone() as tx:
-        mapped = await checkpoints.note(tx, MAPPED)
-        if mapped is not None and mapped["digest"] != context.workspace.digest:
+        if not await in_force(tx, context):
+            if not context.adopts:
+                return set()
             computed = await rebuild(tx, context)
         else:
+            mapped = await checkpoints.note(tx, MAPPED)
             many = await dirty.count(tx) > WORTH_A_REBUILD
             found = await dirty.take(tx)
             done = Ingested(moved=found.items, loose=found.loose, initiatives=found.initiatives)
@@ -139,17 +142,10 @@ async def settle(context: Context, *, whole: Collection[str] = ()) -> set[str]:
 
 
 async def mark_uncounted(context: Context, names: Iterable[str]) -> None:
-    """Note that items of connections are about to move without a note, before they do.
-
-    A run that dies is made good by the next one of the connection: all is computed again, and mapped again where
-    the file is another than the store was mapped with.
-    """
+    """Note that items of connections are about to move without a note: a run that dies is made good by the next one."""
     async with context.store.write() as tx:
         for name in names:
             await checkpoints.save(tx, name, UNCOUNTED, True)
-        mapped = await checkpoints.note(tx, MAPPED)
-        if mapped is not None and mapped["digest"] != context.workspace.digest:
-            await checkpoints.save_note(tx, MAPPED, {"digest": ""})
 
 
 async def side_by_side(

@@ -14,14 +14,16 @@ from typing import Protocol
 
 from domain.errors import AuthError, KeyrailError, LockedError
 from domain.workspace import Workspace
-from storage import dirty, inbox, setbacks, snapshots
+from storage import checkpoints, dirty, inbox, setbacks, snapshots
 from storage.setbacks import Failed
 from sync import deliveries as told
+from sync import ingest
 from sync import publish as publishing
 from sync import run as runs
 from sync.answers import report
 from sync.context import Context, Live
 from sync.jobs import Jobs
+from sync.poll import WATERMARK
 from sync.refresh import catch_up
 from sync.schedule import Duty
 
@@ -60,16 +62,21 @@ async def pull(room: Room, name: str) -> None:
     """Read what changed in a connection; one that was never read is read whole, the present first."""
     context = room.context
     async with room.source(name) as source, context.store.lock(name):
+        asked = source.client.requests
         (pulled,) = await runs.sync(context, {name: source})
     if pulled.error is not None:
         raise pulled.error
-    log.info("%s: pulled %d items with %d requests", name, pulled.ingested.items, pulled.requests)
-    publish_soon(room)
+    log.info("%s: pulled %d items with %d requests", name, pulled.ingested.items, pulled.requests - asked)
+    if pulled.ingested.items:
+        publish_soon(room)
 
 
 async def census(room: Room, name: str) -> None:
-    """Compare ids with the tracker, and mend what differs."""
+    """Compare ids with the tracker, and mend what differs; a connection that was never read is left to its pull."""
     context = room.context
+    async with context.store.read() as tx:
+        if await checkpoints.load(tx, name, WATERMARK) is None:
+            return
     async with room.source(name, rediscover=True) as source, context.store.lock(name):
         found, errors = await runs.census(context, {name: source}, repair=True)
     for error in errors.values():
@@ -93,27 +100,29 @@ async def deliveries(room: Room, name: str) -> None:
 
 
 async def sums(room: Room, _key: str) -> None:
-    """Bring the numbers up to date with what moved, with the file, and with the day."""
-    await runs.settle(room.context)
-    await catch_up(room.context)
-    publish_soon(room)
+    """Bring the numbers up to date with what moved, and with the day."""
+    context = room.context
+    await runs.settle(context)
+    if await in_force(context):
+        await catch_up(context)
+        publish_soon(room)
 
 
 async def publish(room: Room, _key: str) -> None:
     """Tell the places whose content changed; a place that cannot be told waits, and stops no other."""
-    rows = room.context.workspace.publish
-    if not rows:
+    context = room.context
+    if not context.workspace.publish or not await in_force(context):
         return
     async with AsyncExitStack() as stack:
         sources: dict[str, Live] = {}
-        for name in dict.fromkeys(row.connection for row in rows if row.connection):
+        for name in dict.fromkeys(row.connection for row in context.workspace.publish if row.connection):
             try:
                 sources[name] = await stack.enter_async_context(room.source(name))
             except KeyrailError as error:
                 log.warning("publish: %s", error)
-        sent = await publishing.send(room.context, sources, await publishing.plan(room.context))
-    for error in sent.errors:
-        log.warning("publish: %s", error)
+        sent = await publishing.send(context, sources, await publishing.plan(context))
+    for failed in sent.errors:
+        log.warning("publish: %s", failed)
     if sent.sent:
         log.info("publish: %d places told", len(sent.sent))
 
@@ -122,7 +131,7 @@ async def snapshot(room: Room, _key: str) -> None:
     """Keep the day's report as it is shown, once a day."""
     context = room.context
     async with context.store.read() as tx:
-        if await snapshots.has(tx, context.today):
+        if await snapshots.has(tx, context.today) or not await ingest.in_force(tx, context):
             return
     doc = await report(context, timeframe="all")
     async with context.store.write() as tx:
@@ -149,18 +158,18 @@ DOES: Mapping[str, Callable[[Room, str], Awaitable[None]]] = {
 }
 
 
-async def do(room: Room, job: str, key: str) -> None:
-    """Do one job; a failure is counted, told, and tried again later and later.
+async def do(room: Room, job: str, key: str) -> bool:
+    """Do one job; return whether it ended well. A failure is counted, told, and tried again later and later.
 
     The attempt is counted before it begins: what kills the process each time is left alone after a while.
     """
     context = room.context
     if key != ALL and key not in context.workspace.connections:
-        return
+        return True
     async with context.store.write() as tx:
         before = await setbacks.of_job(tx, job, key)
         if before is not None and context.now() < before.retry_at:
-            return
+            return True
         attempt = attempted(before, job, key, context.now())
         await setbacks.save(tx, attempt)
     try:
@@ -179,6 +188,7 @@ async def do(room: Room, job: str, key: str) -> None:
         ended = None
     async with context.store.write() as tx:
         await (setbacks.save(tx, ended) if ended is not None else setbacks.clear(tx, job, key))
+    return ended is None or ended == before
 
 
 def attempted(before: Failed | None, job: str, key: str, now: datetime) -> Failed:
@@ -192,7 +202,13 @@ def patience(attempts: int, error: Exception) -> timedelta:
     """Return how long to wait after so many failures in a row: 5 s, doubling to 15 min; refused credentials at once."""
     if isinstance(error, AuthError):
         return timedelta(minutes=15)
-    return min(timedelta(minutes=15), timedelta(seconds=5) * 2 ** min(attempts - 1, 10))
+    return min(timedelta(minutes=15), timedelta(seconds=5 * 2.0 ** min(attempts - 1, 10)))
+
+
+async def in_force(context: Context) -> bool:
+    """Return whether the numbers are those of this workspace file: another replica may have read a newer one."""
+    async with context.store.read() as tx:
+        return await ingest.in_force(tx, context)
 
 
 def publish_soon(room: Room) -> None:

@@ -16,6 +16,7 @@ import typer
 from domain.errors import AuthError, ConfigError, KeyrailError, UsageError
 
 if TYPE_CHECKING:
+    from config.log import Masks
     from config.settings import Settings
     from domain.workspace import Workspace
     from sync.context import Context, Watcher
@@ -80,13 +81,15 @@ class Session:
         async with open_context(workspace, self.database_url, watcher, public_url=public_url) as context:
             yield context
 
-    def start_log(self, workspace: Workspace) -> None:
-        """Send log lines to standard error, with the secrets of the workspace masked."""
+    def start_log(self, workspace: Workspace) -> Masks:
+        """Send log lines to standard error, with the secrets of the workspace masked; return what is masked."""
         from config.log import Masks, configure
         from config.workspace import secrets
 
         values = [secret.reveal() for secret in secrets(workspace) if not secret.missing]
-        configure(self.settings.log_level, self.settings.log_format, masks=Masks([*values, self.secret_key or ""]))
+        masks = Masks([*values, self.secret_key or ""])
+        configure(self.settings.log_level, self.settings.log_format, masks=masks)
+        return masks
 
 
 def session(context: typer.Context) -> Session:

@@ -1,4 +1,4 @@
-"""Runs an ASGI application on loopback inside the running event loop.
+"""Runs an ASGI application inside the running event loop.
 
 Nothing about what the application does is known here.
 """
@@ -23,16 +23,17 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serve(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
-    """Serve `app` on 127.0.0.1 while the block runs and yield its address (`http://127.0.0.1:PORT`).
+async def serve(app: ASGIApp, port: int = 0, *, host: str = "127.0.0.1", grace: int = 1) -> AsyncIterator[str]:
+    """Serve `app` while the block runs and yield its address (`http://HOST:PORT`).
 
     Port 0 takes a free one. The application sends its own `Date`, so that its clock may be another.
-    Raises OSError where the port is taken. Open connections are closed at the end.
+    Raises OSError where the port is taken. At the end nothing is accepted any more, requests that run have `grace`
+    seconds, and then open connections are closed.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
+        listener.bind((host, port))
     except OSError:
         listener.close()
         raise
@@ -43,7 +44,7 @@ async def serve(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
         access_log=False,
         date_header=False,
         lifespan="off",
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=grace,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -52,7 +53,8 @@ async def serve(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
             if task.done():
                 await task
             await asyncio.sleep(0.005)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        shown = f"[{host}]" if ":" in host else host
+        yield f"http://{shown}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         await task

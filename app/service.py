@@ -1,0 +1,261 @@
+"""The service put together: receiver, jobs, schedule, the workspace file followed, and the way in and out of it.
+
+What the parts do is theirs; here is only which there are in which role, and in what order they begin and end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from time import monotonic
+
+import structlog
+
+from app.reload import follow
+from app.web import health
+from app.web.app import application
+from app.web.metrics import Metrics
+from app.web.needs import Check, Web
+from app.web.server import serve as serve_web
+from app.worker import Worker
+from config.log import Masks
+from config.settings import Settings
+from config.workspace import load, secrets
+from domain.errors import ConfigError, KeyrailError, LockedError, NewerSchemaError, Problem, StorageError
+from domain.workspace import Workspace
+from storage.engine import Store, open_store, shown_url
+from sync import work
+from sync.arrivals import open_arrivals
+from sync.context import Context, utc_now
+from sync.engine import executor_name, open_asker, open_jobs
+from sync.jobs import Jobs
+from sync.mapping import compile_mapping
+from sync.refresh import catch_up
+from sync.schedule import Schedule
+from sync.wake import Wake
+
+log = logging.getLogger("keyrail")
+
+ROLES = ("all", "receiver", "worker")
+DRAIN = 20.0
+"""seconds that running jobs have to end when the service is stopped; with the rest it ends within 30"""
+LONGEST_WAIT = 10.0
+"""seconds between two looks at a database that is awaited"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A service that runs: its address, and the workspace that it began with."""
+
+    url: str
+    workspace: Workspace
+
+
+@asynccontextmanager
+async def service(
+    settings: Settings, environ: Mapping[str, str], role: str = "all", *, masks: Masks | None = None
+) -> AsyncIterator[Served]:
+    """Run the service while the block runs; at its end nothing is accepted any more and what runs is seen out.
+
+    Raises ConfigError for a broken file or split roles on SQLite, StorageError where the database cannot be used, and
+    LockedError where another service has the SQLite file.
+    """
+    workspace = await asyncio.to_thread(load, settings.workspace, environ)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(opened(settings))
+        await stack.enter_async_context(alone(store, role))
+        metrics = Metrics(version("keyrail"))
+        metrics.workspace(utc_now())
+        context = Context(
+            store=store,
+            workspace=workspace,
+            mapper=compile_mapping(workspace),
+            watcher=metrics,
+            public_url=settings.public_url,
+            adopts=False,
+        )
+        running = Running(context=context, metrics=metrics, masks=masks or Masks())
+        running.masks.add(secret.reveal() for secret in secrets(workspace) if not secret.missing)
+        if role == "receiver":
+            jobs = await stack.enter_async_context(open_asker(settings.database_url))
+        else:
+            jobs = await stack.enter_async_context(working(running, settings))
+        wake = Wake(jobs, utc_now)
+        stack.push_async_callback(wake.settle)
+        checks: dict[str, Check] = {
+            "database": health.database(store),
+            "migrations": health.migrations(store),
+            "jobs": answering(jobs),
+        }
+        arrivals = None
+        if role != "worker":
+            arrivals = await stack.enter_async_context(open_arrivals(store, lambda name: wake("deliveries", name)))
+        web = Web(
+            version=version("keyrail"),
+            workspace=lambda: running.context.workspace,
+            arrivals=arrivals,
+            metrics=metrics,
+            scrape=lambda: metrics.scrape(store, jobs, utc_now()),
+            checks=checks,
+        )
+        path, told = settings.workspace, running.told
+        await stack.enter_async_context(beside(lambda: follow(path, environ, workspace, running.adopt, told)))
+        serving = serve_web(application(web), settings.port, host=settings.host, grace=5)
+        url = await stack.enter_async_context(serving)
+        yield Served(url=url, workspace=workspace)
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """What a running service swaps when the workspace file changes; `worker` and `schedule` where it does jobs."""
+
+    context: Context
+    metrics: Metrics
+    masks: Masks
+    worker: Worker | None = None
+    schedule: Schedule | None = None
+    applied: bool = False
+
+    async def adopt(self, workspace: Workspace) -> None:
+        """Put another version of the file in force."""
+        self.masks.add(secret.reveal() for secret in secrets(workspace) if not secret.missing)
+        self.context = replace(self.context, workspace=workspace, mapper=compile_mapping(workspace))
+        self.metrics.workspace(utc_now())
+        if self.worker is not None and self.schedule is not None:
+            await self.worker.adopt(self.context)
+            self.schedule.replace(work.duties(workspace))
+            self.applied = False
+            await self.apply()
+
+    def told(self, problems: tuple[Problem, ...]) -> None:
+        """Note whether the file as it is now could be loaded."""
+        self.metrics.workspace(None if problems else utc_now())
+
+    async def apply(self) -> None:
+        """Map the store with the file in force, unless that is done; a database that is away is tried again."""
+        if self.applied:
+            return
+        context = self.context
+        try:
+            await catch_up(context)
+            self.applied = context is self.context
+        except KeyrailError as error:
+            log.warning("The workspace file is not in force yet: %s", error)
+
+    async def do(self, job: str, key: str) -> None:
+        """Do one job, with its name on every log line."""
+        worker = self.worker
+        if worker is None:
+            raise RuntimeError("a job came before the worker was there")
+        began = monotonic()
+        with structlog.contextvars.bound_contextvars(job=job, connection=key):
+            ok = await work.do(worker, job, key)
+        self.metrics.job(job, monotonic() - began, ok=ok)
+
+    async def tick(self) -> None:
+        """See to what nobody was asked for, every few seconds; never returns."""
+        while self.worker is not None:
+            await self.apply()
+            try:
+                await work.wake(self.worker)
+            except KeyrailError as error:
+                log.warning("%s", error)
+            await asyncio.sleep(work.TICK.total_seconds())
+
+
+@asynccontextmanager
+async def working(running: Running, settings: Settings) -> AsyncIterator[Jobs]:
+    """Do jobs while the block runs, and ask for those that come again and again."""
+    secret_key = None if settings.secret_key.missing else settings.secret_key.reveal()
+    executor = executor_name(settings.database_url)
+    async with AsyncExitStack() as stack:
+        asker = await stack.enter_async_context(open_asker(settings.database_url))
+        wake = Wake(asker, utc_now)
+        running.worker = Worker(running.context, asker, wake, secret_key)
+        stack.push_async_callback(running.worker.close)
+        await running.apply()
+        stack.push_async_callback(wake.settle)
+        await stack.enter_async_context(open_jobs(settings.database_url, running.do, executor=executor, drain=DRAIN))
+        running.schedule = Schedule(asker, work.duties(running.context.workspace))
+        running.schedule.start()
+        stack.callback(running.schedule.stop)
+        await stack.enter_async_context(beside(running.tick))
+        yield asker
+
+
+@asynccontextmanager
+async def beside(task: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run a task that never ends beside the block; a fault of it is logged, and it begins again."""
+
+    async def always() -> None:
+        while True:
+            try:
+                await task()
+            except Exception:  # whatever it is: the service goes on, and so must this
+                log.exception("A task of the service failed and begins again")
+                await asyncio.sleep(1)
+
+    running = asyncio.create_task(always())
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Store]:
+    """Open the database; one that is away or behind is awaited for `KEYRAIL_DATABASE_WAIT` seconds."""
+    deadline, wait = monotonic() + settings.database_wait, 0.5
+    while True:
+        try:
+            store = await open_store(settings.database_url)
+            break
+        except NewerSchemaError:
+            raise
+        except StorageError as error:
+            if monotonic() >= deadline:
+                raise
+            log.warning("Waiting for the database. %s", error)
+            await asyncio.sleep(min(wait, max(0.0, deadline - monotonic())))
+            wait = min(LONGEST_WAIT, wait * 2)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def alone(store: Store, role: str) -> AsyncIterator[None]:
+    """See that a SQLite file has one service with all roles; PostgreSQL takes any number."""
+    if store.path is None:
+        yield
+        return
+    if role != "all":
+        raise ConfigError(
+            f"--role {role}: roles are for several processes on PostgreSQL. On SQLite one process does all:"
+            " leave --role out, or set KEYRAIL_DATABASE_URL to postgresql://…"
+        )
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(store.lock("serve"))
+        except LockedError as error:
+            raise LockedError(
+                f"Another keyrail serve works on {shown_url(store.url)}. Stop it first; for several, use PostgreSQL."
+                f" ({error})"
+            ) from error
+        yield
+
+
+def answering(jobs: Jobs) -> Check:
+    """Return the check that jobs can be asked for."""
+
+    async def check() -> None:
+        await jobs.counts()
+
+    return check
