@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain.errors import KeyrailError
-from domain.workspace import PublishRow
+from domain.errors import ConfigError, KeyrailError
+from domain.workspace import Connection, PublishRow
 from sync.answers import report
 from sync.context import Context, Live
 from sync.publish import KINDS, addresses_of, outlet_of, subjects_of
+from sync.receivers import address_of
 
 Doc = dict[str, Any]  # Any: a JSON document
 
 
 async def probe(context: Context, sources: Mapping[str, Live], errors: Mapping[str, KeyrailError]) -> list[Doc]:
-    """Return one finding a line, connections first, then targets."""
+    """Return one finding a line, connections first, then targets, then what is about the whole."""
     findings: list[Doc] = []
     for name in context.workspace.connections:
         if name in errors:
@@ -32,7 +33,37 @@ async def probe(context: Context, sources: Mapping[str, Live], errors: Mapping[s
                 findings.append(finding(name, one.level, one.subject, one.message))
         except KeyrailError as error:
             findings.append(finding(name, "error", "connection", str(error)))
-    return findings + await targets(context)
+        findings.append(deliveries(context, source.connection))
+    return findings + await targets(context) + links(context)
+
+
+def deliveries(context: Context, connection: Connection) -> Doc:
+    """Return the finding about how soon changes arrive: by webhook, or by polling alone."""
+    if connection.webhook_secret is None:
+        minutes = connection.poll.total_seconds() / 60
+        return finding(
+            connection.name,
+            "warning",
+            "webhook",
+            f"changes arrive by polling, every {minutes:g} min. To be told at once set `webhook.secret`, let"
+            f" keyrail serve run, and run once: keyrail webhooks register --connection {connection.name}",
+        )
+    try:
+        return finding(connection.name, "ok", "webhook", f"deliveries go to {address_of(context, connection)}, signed")
+    except ConfigError as error:
+        return finding(connection.name, "warning", "webhook", str(error).removeprefix(f"{connection.name}: "))
+
+
+def links(context: Context) -> list[Doc]:
+    """Return the finding about links in published texts, where they have no address to lead to."""
+    rows = [row.id for row in context.workspace.publish if outlet_of(context, row) is not None and row.what in KINDS]
+    if context.public_url is not None or not rows:
+        return []
+    said = (
+        f"not set, so nothing that {', '.join(rows)} publish{'es' * (len(rows) == 1)} has a link that leads anywhere."
+        " Set it to the address where people reach keyrail serve, such as https://keyrail.example.com"
+    )
+    return [finding(None, "warning", "KEYRAIL_PUBLIC_URL", said)]
 
 
 def lost_words(name: str) -> str:

@@ -30,7 +30,7 @@ MAY_TRIAGE = frozenset({"ADMIN", "MAINTAIN", "WRITE", "TRIAGE"})
 
 
 async def probe(client: Client, connection: Connection, reading: Reading) -> list[Finding]:
-    """Tell for `check`: whose account, permissions, head-room, scope, fields, and how to set up webhooks."""
+    """Tell for `check`: whose account, permissions, head-room, scope, fields and writing."""
     site = site_of(connection, reading)
     limits, counted = await asyncio.gather(_limits(client, site), count(client, connection, reading))
     found = [_credentials(client, reading, limits)]
@@ -41,7 +41,6 @@ async def probe(client: Client, connection: Connection, reading: Reading) -> lis
     found += [_estimate(connection, reading), _status(connection, reading)]
     found += _epics(connection, reading)
     found.append(_comments(client, reading))
-    found.append(_webhook(connection))
     return found
 
 
@@ -285,7 +284,7 @@ def _field(subject: str, kind: str, name: str, reading: Reading) -> Finding:
     )
 
 
-# --- writing and webhooks
+# --- writing
 
 
 def _comments(client: Client, reading: Reading) -> Finding:
@@ -305,17 +304,3 @@ def _comments(client: Client, reading: Reading) -> Finding:
             "ok", "comments", f"Our account reads {_names(readers)}; that is enough to comment on open issues."
         )
     return _finding("ok", "comments", "Our account may comment in each repository.")
-
-
-def _webhook(connection: Connection) -> Finding:
-    if connection.webhook_secret is not None:
-        return _finding("ok", "webhook", f"Expected at /webhooks/{connection.name}, signed.")
-    minutes = connection.poll.total_seconds() / 60
-    return _finding(
-        "warning",
-        "webhook",
-        f"No webhook secret is set: changes are seen by the poll, every {minutes:g} min. For seconds, add a webhook to "
-        f"/webhooks/{connection.name} (content type application/json) with the events Issues, Sub-issues, Issue "
-        "dependencies, Milestones, Labels and Repositories, for an organization also Projects v2 items, and a secret, "
-        "and set `webhook.secret`.",
-    )

@@ -26,7 +26,7 @@ _PROJECTS = 10
 
 
 async def probe(client: Client, connection: Connection, reading: Reading) -> list[Finding]:
-    """Tell for `check`: whose account, permissions, head-room, scope, estimate, and how to set up webhooks."""
+    """Tell for `check`: whose account, permissions, head-room, scope, estimate."""
     site = site_of(client, connection, reading)
     api = site.api
     answer, me = await client.read(queries.myself(api))
@@ -46,7 +46,6 @@ async def probe(client: Client, connection: Connection, reading: Reading) -> lis
         else Finding(level="warning", subject="scope", message="No issue matches the scope. Check `scope`.")
     )
     found.append(_estimate_finding(connection, reading))
-    found.append(_webhook_finding(connection))
     return found
 
 
@@ -99,18 +98,3 @@ def _estimate_finding(connection: Connection, reading: Reading) -> Finding:
         return Finding(level="ok", subject="estimate", message="No estimate field is wanted; items count as one each.")
     message = "No story point field was found. Name it in `estimate`, or say none."
     return Finding(level="warning", subject="estimate", message=message)
-
-
-def _webhook_finding(connection: Connection) -> Finding:
-    if connection.webhook_secret is not None:
-        return Finding(level="ok", subject="webhook", message=f"Expected at /webhooks/{connection.name}, signed.")
-    minutes = connection.poll.total_seconds() / 60
-    return Finding(
-        level="warning",
-        subject="webhook",
-        message=(
-            f"No webhook secret is set: changes are seen by the poll, every {minutes:g} min. For seconds, let an "
-            f"administrator add a webhook to /webhooks/{connection.name} with issue, link, sprint and version events "
-            "and a secret, and set `webhook.secret`."
-        ),
-    )

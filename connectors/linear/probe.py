@@ -24,7 +24,7 @@ SCARCE = 0.2
 
 
 async def probe(client: Client, connection: Connection, reading: Reading) -> list[Finding]:
-    """Tell for `check`: whose account, scope, initiatives, estimates, head-room and pace, writing, webhooks."""
+    """Tell for `check`: whose account, scope, initiatives, estimates, head-room and pace, writing."""
     site = site_of(connection, reading)
     (answer, _, data), counted, seen = await asyncio.gather(
         told(client, queries.ask(queries.VIEWER)), sizes(client, site.teams), initiatives_seen(client)
@@ -37,7 +37,6 @@ async def probe(client: Client, connection: Connection, reading: Reading) -> lis
     found.append(_estimates(connection, reading, site))
     found.extend(_headroom(answer, connection))
     found.append(_writing(connection, data["viewer"]))
-    found.append(_webhook(connection))
     return found
 
 
@@ -130,18 +129,3 @@ def _writing(connection: Connection, viewer: Mapping[str, Any]) -> Finding:
     how = "write permission of the key" if "token" in connection.auth else "scope write"
     message = f"Linear does not tell what we may write; attachments on issues need the {how}."
     return Finding(level="ok", subject="writing", message=message)
-
-
-def _webhook(connection: Connection) -> Finding:
-    if connection.webhook_secret is not None:
-        return Finding(level="ok", subject="webhook", message=f"Expected at /webhooks/{connection.name}, signed.")
-    minutes = connection.poll.total_seconds() / 60
-    return Finding(
-        level="warning",
-        subject="webhook",
-        message=(
-            f"No webhook secret is set: changes are seen by the poll, every {minutes:g} min. For seconds, let an "
-            f"administrator add a webhook to /webhooks/{connection.name} for issues, projects, initiatives, cycles and "
-            "labels, and set `webhook.secret` to its signing secret."
-        ),
-    )

@@ -169,6 +169,33 @@ def test_nobody_to_ask_is_told_the_option(empty):
     assert not empty.file.exists()
 
 
+# check
+
+
+def test_check_says_how_soon_changes_arrive_and_where_links_lead(company):
+    def told(**more):
+        findings = company.json("check", **more)["findings"]
+        return {one["subject"]: (one["level"], one["message"]) for one in findings}
+
+    # A secret and no address: nobody could deliver, and links in published texts lead nowhere.
+    found = told()
+    level, message = found["webhook"]
+    assert (level, "Set KEYRAIL_PUBLIC_URL" in message) == ("warning", True)
+    level, message = found["KEYRAIL_PUBLIC_URL"]
+    assert level == "warning"
+    assert "not set, so nothing that jira-badge publishes has a link that leads anywhere" in message
+
+    found = told(env={"KEYRAIL_PUBLIC_URL": "https://okr.example.com"})
+    assert found["webhook"] == ("ok", "deliveries go to https://okr.example.com/webhooks/jira-demo, signed")
+    assert "KEYRAIL_PUBLIC_URL" not in found
+
+    company.edit('    webhook: {secret: "${env:DEMO_JIRA_WEBHOOK_SECRET}"}\n', "")
+    level, message = told()["webhook"]
+    assert level == "warning"
+    assert message.startswith("changes arrive by polling, every 1 min. To be told at once set `webhook.secret`")
+    assert message.endswith("keyrail webhooks register --connection jira-demo")
+
+
 # rollover, schema, version
 
 

@@ -26,7 +26,7 @@ def probed(github, discovered):
 async def test_a_classic_token_over_one_repository(github, probed, connection):
     github.repository("api", 3)
     github.site.add_issue_field(github.acme, "Effort", "NUMBER")
-    found = await probed(replace(connection, webhook_secret=Secret("env:S", "s"), budget=0.5))
+    found = await probed(replace(connection, budget=0.5))
     assert found == [
         Finding(
             level="ok",
@@ -47,7 +47,6 @@ async def test_a_classic_token_over_one_repository(github, probed, connection):
         Finding(level="ok", subject="estimate", message="Issue field found: Effort."),
         Finding(level="ok", subject="status", message="Open, closed and why."),
         Finding(level="ok", subject="comments", message="Our account may comment in each repository."),
-        Finding(level="ok", subject="webhook", message="Expected at /webhooks/github-acme, signed."),
     ]
 
 
@@ -78,7 +77,6 @@ async def test_the_scope_is_told_part_by_part(github, probed, connection):
     assert said(found, "archived") == [("ok", "Archived, and read all the same: acme/old.")]
     assert said(found, "status") == [("ok", "Field 'Status' found in acme/1 with Todo, In Progress, Done.")]
     assert said(found, "estimate") == [("ok", r"From labels like size/(\d+).")]
-    assert said(found, "webhook")[0][0] == "warning"
 
 
 async def test_what_a_token_lacks_is_a_warning(github, probed, connection):

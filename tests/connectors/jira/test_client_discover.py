@@ -213,12 +213,10 @@ async def test_findings_of_check(jira, opened, connection, reading, make_issue):
         "rate limit": "ok",
         "scope": "ok",
         "estimate": "ok",
-        "webhook": "warning",
     }
     assert "environment variable JIRA_TOKEN" in found["credentials"].message
     assert "LINK_ISSUES" in found["permissions in PAY"].message
     assert "customfield_10016" in found["estimate"].message
-    assert "/webhooks/jira-main" in found["webhook"].message
     assert "t0k3n" not in " ".join(finding.message for finding in found.values())
 
 
