@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import Json, Located, Page, Reading, Resume
@@ -31,6 +33,16 @@ from connectors.linear.windows import Window, sizes, windows_of
 from domain.workspace import Connection
 
 LISTS = ("issues", "projects", "initiatives")
+ROSTER, ROSTER_LASTS = "roster", timedelta(minutes=1)
+"""note of a session: which teams we see, and how long that is believed"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """What the teams that we see were called when we asked."""
+
+    names: frozenset[str]
+    asked_at: datetime
 
 
 async def count(client: Client, connection: Connection, reading: Reading) -> int | None:
@@ -192,11 +204,16 @@ async def _unseen(
     return Located(id=id, state="deleted", detail="not found, and its team is still visible")
 
 
-async def visible_teams(client: Client) -> set[str]:
-    """Return what the teams that we see now may be called, in lower case; asked once a session."""
-    roster = client.notes.get("roster")
-    if not isinstance(roster, set):
-        nodes = await all_nodes(client, queries.TEAMS, "teams")
-        roster = {name for node in nodes for name in names_of(str(node.get("id")), node)}
-        client.notes["roster"] = roster
-    return roster
+async def visible_teams(client: Client) -> frozenset[str]:
+    """Return what the teams that we see now may be called, in lower case.
+
+    Asked for many ids in a row at most once a minute; older it would call deleted what went private since.
+    """
+    known = client.notes.get(ROSTER)
+    if isinstance(known, Roster) and client.now - known.asked_at < ROSTER_LASTS:
+        return known.names
+    asked_at = client.now
+    nodes = await all_nodes(client, queries.TEAMS, "teams")
+    names = frozenset(name for node in nodes for name in names_of(str(node.get("id")), node))
+    client.notes[ROSTER] = Roster(names=names, asked_at=asked_at)
+    return names

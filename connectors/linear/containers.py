@@ -18,7 +18,7 @@ from connectors.linear.whole import complete
 from domain.errors import RejectedError
 
 REACHED, VISIBLE = "initiatives in scope", "initiatives visible"
-"""notes of a session: ids of the initiatives that the last sweep reached; whether we see any"""
+"""notes of a session: ids of the initiatives that the last sweep reached; whether we see any, until discovery asks"""
 
 
 async def sweep(client: Client, site: Site) -> AsyncGenerator[tuple[str, Found, bool], None]:
@@ -109,7 +109,7 @@ async def initiatives_visible(client: Client) -> bool:
 
 
 async def initiatives_seen(client: Client) -> bool | None:
-    """Tell whether we see any initiative, None where Linear refuses to say; asked once a session."""
+    """Tell whether we see any initiative, None where Linear refuses to say; asked once a discovery."""
     if VISIBLE not in client.notes:
         try:
             page = await one_page(client, queries.INITIATIVES_SEEN, "initiatives")

@@ -17,9 +17,9 @@ from connectors.base import Json, Reading
 from connectors.http import Client
 from connectors.linear import queries
 from connectors.linear.changes import server_time, to_ms
-from connectors.linear.containers import initiatives_visible
+from connectors.linear.containers import VISIBLE, initiatives_visible
 from connectors.linear.site import Found, Node, all_nodes, found_in, names_of, scoped_teams, told, wanted_teams
-from connectors.linear.windows import sizes
+from connectors.linear.windows import SIZES, sizes
 from domain.errors import AuthError, ConfigError, RejectedError
 from domain.workspace import Connection
 
@@ -35,6 +35,8 @@ async def discover(client: Client, connection: Connection, before: Reading | Non
     roster: dict[str, Mapping[str, Json]] = {str(team["id"]): _team(team) for team in teams if team.get("id")}
     seen = _seen_before(before)
     lost = _lost_teams(connection, roster, seen)
+    for note in (SIZES, VISIBLE):
+        client.notes.pop(note, None)
     states, statuses, labels, fields, initiatives, _ = await asyncio.gather(
         all_nodes(client, queries.STATES, "workflowStates"),
         all_nodes(client, queries.PROJECT_STATUSES, "projectStatuses"),

@@ -52,7 +52,7 @@ class Window:
 
 
 async def sizes(client: Client, teams: Collection[str]) -> list[Size]:
-    """Ask once a session how many issues the teams in scope, given by id, have, archived ones too."""
+    """Ask once a discovery how many issues the teams in scope, given by id, have, archived ones too."""
     one = client.notes.get(ASKING)
     if not isinstance(one, asyncio.Lock):
         one = client.notes[ASKING] = asyncio.Lock()

@@ -138,6 +138,18 @@ async def test_initiatives_that_are_refused_are_left_out_and_the_rest_is_read(li
     )
 
 
+async def test_initiatives_that_are_shown_again_are_found_by_the_next_discovery_of_the_session(
+    linear, opened, connection
+):
+    shown, linear.face.engine = linear.face.engine, engine_of(without=["Query.initiatives"])
+    async with opened(connection, linear) as client:
+        reading = await CONNECTOR.discover(client, connection, None)
+        assert reading.facts["initiatives"] is False
+        linear.face.engine = shown
+        reading = await CONNECTOR.discover(client, connection, reading)
+    assert reading.facts["initiatives"] is True
+
+
 # --- scope
 
 

@@ -432,6 +432,19 @@ async def test_an_issue_whose_team_went_private_is_inaccessible(linear, locate, 
     assert (found.state, found.detail) == ("inaccessible", "no longer visible to our account: team DES")
 
 
+async def test_which_teams_are_visible_is_asked_again_after_a_minute(linear, opened, connection, discovered):
+    gone, hidden = linear.many(linear.des, 2)
+    linear.site.purge(gone)
+    reading = await discovered(linear)
+    async with opened(connection, linear) as client:
+        for _ in range(2):
+            assert (await CONNECTOR.locate(client, connection, reading, gone.id, "DES")).state == "deleted"
+        assert linear.operations.count("Teams") == 1
+        linear.des.hidden = True
+        linear.later(minutes=1)
+        assert (await CONNECTOR.locate(client, connection, reading, hidden.id, "DES")).state == "inaccessible"
+
+
 async def test_what_had_the_key_of_an_issue_is_sought_among_issues_alone(linear, locate):
     issue, project = linear.many(linear.eng, 1)[0], linear.site.add_project("Pay", [linear.eng])
     linear.site.purge(issue)
