@@ -1,1 +1,4 @@
-"""The door for machines: webhooks in, health and metrics out. Thin: each route calls one function and shapes its answer."""
+"""The door for machines: webhooks in, health and metrics out.
+
+Thin: each route calls one function and shapes its answer.
+"""
