@@ -166,11 +166,26 @@ class GitHub:
             places = sorted(places, key=lambda at: (self.issues.changed(at), at))
         return _page(places, first, after, descending=order["direction"] != ASC, make=self.issues.node)
 
-    def _items(self, first: int, after: str | None = None, archivedStates: Sequence[str] = ()) -> Told:
+    def _items(
+        self,
+        first: int = 0,
+        after: str | None = None,
+        last: int = 0,
+        before: str | None = None,
+        archivedStates: Sequence[str] = (),
+    ) -> Told:
+        """Return a page of the project's items from either end; a cursor is the place of its first or last one."""
         places = [at for at in range(self.issues.size) if in_project(at)]
-        start = int(base64.b64decode(after)) if after else 0
-        more = _cursor(start + first) if start + first < len(places) else None
-        return connection([self.issues.item(at) for at in places[start : start + first]], len(places), more)
+        start = int(base64.b64decode(after)) + 1 if after else 0
+        end = int(base64.b64decode(before)) if before else len(places)
+        start, end = (max(start, end - last), end) if last else (start, min(start + first, end))
+        told = connection([self.issues.item(at) for at in places[start:end]], len(places))
+        return told | {
+            "pageInfo": {
+                "hasNextPage": end < len(places), "endCursor": _cursor(end - 1),
+                "hasPreviousPage": start > 0, "startCursor": _cursor(start),
+            }
+        }  # fmt: skip
 
     def _nodes(self, ids: Sequence[str], project: Told) -> Rows | list[Told | None]:
         if PROJECT_ID in ids:

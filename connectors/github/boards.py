@@ -12,11 +12,11 @@ from typing import Any
 
 from connectors.base import Json, Page
 from connectors.github.client import ids_step, read_items
-from connectors.github.listing import issues_among, items_of
+from connectors.github.listing import issues_among, item_list
 from connectors.github.shapes import object_of
 from connectors.github.site import LANES, chunked, nodes_of, within
 from connectors.github.sweep import Look, Sweep
-from connectors.github.walk import Done, Step, growing
+from connectors.github.walk import Done, Slice, Step, growing
 
 STATUS = "PROJECT_V2_ITEM_STATUS_CHANGED_EVENT"
 
@@ -52,7 +52,7 @@ async def in_projects(
             after[key] = kept
             continue
         board = await _board(sweep, id)
-        after[key] = {"updated": updated, "outside": sorted(board.places), "items": list(board.issues)}
+        after[key] = {"updated": updated, "outside": sorted(board.places), "items": sorted(board.issues)}
         known = _known(before, key)
         came = [one for one in board.issues if one not in known] if known is not None else []
         left = [one for one in known if one not in board.issues] if known is not None else []
@@ -89,15 +89,18 @@ def _left(sweep: Sweep, ids: Sequence[str]) -> Step[Page]:
 
 
 async def _board(sweep: Sweep, project: str) -> Board:
+    async def take(found: Slice) -> list[tuple[str, str, str]]:
+        return issues_among(found.nodes)
+
     board = Board()
-    async with aclosing(items_of(sweep.client, sweep.site, project, sweep.sizes)) as pages:
-        async for found in pages:
-            for id, repository, updated in issues_among(found.nodes):
-                board.issues[id] = None
-                if repository and not sweep.covers(repository):
-                    board.places.add(repository)
-                if updated >= sweep.start:
-                    board.changed[id] = None
+    steps = item_list(sweep.client, sweep.site, project, take, sweep.sizes)
+    async with aclosing(growing(steps, LANES)) as issues:
+        async for id, repository, updated in issues:
+            board.issues[id] = None
+            if repository and not sweep.covers(repository):
+                board.places.add(repository)
+            if updated >= sweep.start:
+                board.changed[id] = None
     return board
 
 

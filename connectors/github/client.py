@@ -13,7 +13,7 @@ import orjson
 from connectors.base import Located, Page, Reading, Resume
 from connectors.github import queries, rest
 from connectors.github.limits import kind_of
-from connectors.github.listing import Counted, counted, issue_lists, milestones_of, outside, taken
+from connectors.github.listing import Counted, counted_lately, issue_lists, item_list, milestones_of, outside, taken
 from connectors.github.shapes import object_of
 from connectors.github.site import (
     LANES,
@@ -41,17 +41,17 @@ async def backfill(client: Client, connection: Connection, reading: Reading, res
 
     Several lists are read side by side, each from both ends. What an interrupted run has stored already is read
     again, a hundred issues a request: no list tells ids any cheaper. A repository that goes out of sight meanwhile
-    is left alone; the next discovery tells of it.
+    is left alone; the next discovery tells of it. Projects come first: they are fewest lists, and name what to read.
     """
     site = site_of(connection, reading)
     sizes = Sizes()
-    counts = await counted(client, site, site.repositories, leave_out=True)
-    steps = [
+    counts = await counted_lately(client, site)
+    steps = project_steps(client, site, "backfill", sizes)
+    steps += [
         _while_visible(client, one.repository, step)
         for one in counts
         for step in repository_steps(client, site, one, "backfill", sizes)
     ]
-    steps += project_steps(client, site, "backfill", sizes)
     async with aclosing(numbered(growing(steps, LANES))) as pages:
         async for page in pages:
             yield page
@@ -93,15 +93,15 @@ def project_steps(client: Client, site: Site, stream: str, sizes: Sizes) -> list
     """Return the steps that read those issues of projects whose repositories are not read whole, each once."""
     seen: set[str] = set()
 
-    def project(id: str) -> Step[Page]:
-        async def step() -> Done[Page]:
-            fresh = [one for one in dict.fromkeys(await outside(client, site, id, sizes)) if one not in seen]
-            seen.update(fresh)
-            return Done([], [ids_step(client, site, stream, part) for part in chunked(fresh)])
+    async def take(found: Slice) -> list[Page]:
+        return []
 
-        return step
+    def then(found: Slice) -> list[Step[Page]]:
+        fresh = [one for one in dict.fromkeys(outside(site, found.nodes)) if one not in seen]
+        seen.update(fresh)
+        return [ids_step(client, site, stream, part) for part in chunked(fresh)]
 
-    return [project(id) for id in site.projects.values()]
+    return [step for id in site.projects.values() for step in item_list(client, site, id, take, sizes, then)]
 
 
 def ids_step(client: Client, site: Site, stream: str, ids: Sequence[str]) -> Step[Page]:

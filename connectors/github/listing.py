@@ -5,16 +5,18 @@ Steps for `walk.growing`; issues are read whole in `client`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from connectors.base import Call, Reading
 from connectors.github import queries
 from connectors.github.shapes import object_of
 from connectors.github.site import LANES, Site, ask, chunked, issues_in, repository_of, rescued, site_of
-from connectors.github.walk import BothEnds, Done, Rescue, Sizes, Slice, Step, data_of, follow, growing, stepwise
+from connectors.github.walk import BothEnds, Find, Rescue, Sizes, Slice, Step, data_of, follow, growing, stepwise
 from connectors.http import Client
 from connectors.lanes import each, side_by_side
 from domain.errors import NotFoundError
@@ -22,6 +24,7 @@ from domain.workspace import Connection
 
 R = TypeVar("R")
 Take = Callable[[Slice], Awaitable[list[R]]]
+COUNTS_LAST = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,7 @@ async def count(client: Client, connection: Connection, reading: Reading) -> int
     Items of projects count only where nothing else is in scope: they may be issues of the same repositories.
     """
     site = site_of(connection, reading)
-    repositories = await counted(client, site, site.repositories, leave_out=True)
+    repositories = await counted_lately(client, site)
     total = sum(one.issues + one.milestones for one in repositories)
     if site.repositories or not site.projects:
         return total
@@ -53,6 +56,28 @@ async def count(client: Client, connection: Connection, reading: Reading) -> int
         _, told = await ask(client, queries.items(site.selection.can, id, first=1))
         total += int(object_of(_items(client, id, told)).get("totalCount") or 0)
     return total
+
+
+@dataclass(slots=True)
+class _Lately:
+    """What was counted last, of what and when; whoever asks meanwhile waits for it."""
+
+    counting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    of: tuple[str, ...] = ()
+    at: datetime | None = None
+    found: list[Counted] = field(default_factory=list)
+
+
+async def counted_lately(client: Client, site: Site) -> list[Counted]:
+    """Count the repositories in scope that are in sight; a backfill and its bar, a moment apart, count once."""
+    lately = client.notes.get("counted")
+    if not isinstance(lately, _Lately):
+        lately = client.notes["counted"] = _Lately()
+    async with lately.counting:
+        if lately.at is None or lately.of != site.repositories or client.now - lately.at > COUNTS_LAST:
+            found = await counted(client, site, site.repositories, leave_out=True)
+            lately.of, lately.at, lately.found = site.repositories, client.now, found
+    return lately.found
 
 
 async def counted(client: Client, site: Site, repositories: Sequence[str], *, leave_out: bool = False) -> list[Counted]:
@@ -93,12 +118,16 @@ async def ids(client: Client, connection: Connection, reading: Reading) -> Async
     async def take(found: Slice) -> list[list[str]]:
         return [[str(node["id"]) for node in found.nodes]]
 
+    async def take_outside(found: Slice) -> list[list[str]]:
+        return [outside(site, found.nodes)]
+
     steps: list[Step[list[str]]] = []
     for one in await counted(client, site, site.repositories):
         steps += issue_list(client, None, one.repository, None, one.issues, take, sizes) if one.issues else []
         if one.milestones:
             steps.append(taken(milestones_of(client, one.repository, sizes), take))
-    steps += [_project_ids(client, site, id, sizes) for id in site.projects.values()]
+    for id in site.projects.values():
+        steps += item_list(client, site, id, take_outside, sizes)
     async with aclosing(growing(steps, LANES)) as lists:
         async for found in lists:
             fresh = [id for id in dict.fromkeys(found) if id not in seen]
@@ -146,7 +175,7 @@ def issue_list(
         return rescued(client, site, ids_alone, find) if site is not None else None
 
     what = f"the issues of {repository}"
-    return BothEnds(client, what, call, find, take, total=total, sizes=sizes, rescue=rescue).start()
+    return BothEnds(client, what, call, lambda _: find, take, total=total, sizes=sizes, rescue=rescue).start()
 
 
 def taken(pages: AsyncGenerator[Slice, None], take: Take[R]) -> Step[R]:
@@ -173,16 +202,27 @@ def milestones_of(client: Client, repository: str, sizes: Sizes) -> AsyncGenerat
     return follow(client, f"the milestones of {repository}", call, find, sizes)
 
 
-def items_of(client: Client, site: Site, project: str, sizes: Sizes) -> AsyncGenerator[Slice, None]:
-    """Yield the items of a project (by its id): what each is, and when it changed."""
+def item_list(
+    client: Client,
+    site: Site,
+    project: str,
+    take: Take[R],
+    sizes: Sizes,
+    then: Callable[[Slice], Sequence[Step[R]]] = lambda found: (),
+) -> list[Step[R]]:
+    """Return the first steps through the items of a project (its id) from both ends: what each is, when it changed."""
 
-    def call(after: str | None, first: int, attempts: int) -> Call:
-        return queries.items(site.selection.can, project, after=after, first=first, attempts=attempts)
+    def call(direction: str, after: str | None, first: int, attempts: int) -> Call:
+        return queries.items(site.selection.can, project, direction, after=after, first=first, attempts=attempts)
 
-    def find(told: dict[str, Any]) -> Mapping[str, Any]:
-        return _items(client, project, told)
+    def find(direction: str) -> Find:
+        def found(told: dict[str, Any]) -> Mapping[str, Any]:
+            items = _items(client, project, told)
+            return items if direction == queries.ASC else {**items, "nodes": (items.get("nodes") or [])[::-1]}
 
-    return follow(client, "the items of a project", call, find, sizes)
+        return found
+
+    return BothEnds(client, "the items of a project", call, find, take, total=0, sizes=sizes, then=then).start()
 
 
 def _items(client: Client, project: str, told: dict[str, Any]) -> Mapping[str, Any]:
@@ -203,17 +243,6 @@ def issues_among(items: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _project_ids(client: Client, site: Site, project: str, sizes: Sizes) -> Step[list[str]]:
-    async def step() -> Done[list[str]]:
-        return Done([await outside(client, site, project, sizes)])
-
-    return step
-
-
-async def outside(client: Client, site: Site, project: str, sizes: Sizes) -> list[str]:
-    """Return the ids of a project's issues whose repositories are not read whole."""
-    found: list[str] = []
-    async with aclosing(items_of(client, site, project, sizes)) as pages:
-        async for part in pages:
-            found += [id for id, repository, _ in issues_among(part.nodes) if not site.covers(repository)]
-    return found
+def outside(site: Site, items: list[dict[str, Any]]) -> list[str]:
+    """Return the ids of those issues among items whose repositories are not read whole."""
+    return [id for id, repository, _ in issues_among(items) if not site.covers(repository)]

@@ -415,20 +415,36 @@ def project(login: str, number: int) -> Call:
 
 
 @functools.lru_cache(maxsize=4)
-def items_document(archived: bool) -> str:
-    """Return the document that lists the items of a project, archived ones too where the server can."""
+def items_document(archived: bool, direction: str = ASC) -> str:
+    """Return the document that lists the items of a project, archived ones too where the server can.
+
+    From the last on, the page before is told as the one that follows.
+    """
     states = ",archivedStates:[ARCHIVED,NOT_ARCHIVED]" if archived else ""
+    window, more = (
+        ("first:$first,after:$after", MORE)
+        if direction == ASC
+        else ("last:$first,before:$after", "pageInfo{hasNextPage:hasPreviousPage endCursor:startCursor}")
+    )
     return (
         f"query Items($id:ID!,$first:Int!,$after:String){{ {RATE} "
         "node(id:$id){__typename ... on ProjectV2{id updatedAt "
-        f"items(first:$first,after:$after{states}){{totalCount {MORE} nodes{{id type isArchived updatedAt "
+        f"items({window}{states}){{totalCount {more} nodes{{id type isArchived updatedAt "
         "content{__typename ... on Issue{id repository{nameWithOwner}}}}}}} }"
     )
 
 
-def items(can: frozenset[str], id: str, *, after: str | None = None, first: int = PAGE, attempts: int = 4) -> Call:
-    """List the items of a project: what each is, and when it changed."""
-    document = items_document("ProjectV2.items.archivedStates" in can)
+def items(
+    can: frozenset[str],
+    id: str,
+    direction: str = ASC,
+    *,
+    after: str | None = None,
+    first: int = PAGE,
+    attempts: int = 4,
+) -> Call:
+    """List the items of a project from one end: what each is, and when it changed."""
+    document = items_document("ProjectV2.items.archivedStates" in can, direction)
     return _ask(document, {"id": id, "first": first, "after": after}, attempts)
 
 

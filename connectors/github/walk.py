@@ -241,11 +241,13 @@ EndAsk = Callable[[str, str | None, int, int], Call]
 
 
 class BothEnds(Generic[R]):
-    """A list of issues by age, read from its oldest and its newest at once until the two meet.
+    """A list in one order, as of issues by age, read from its first and its last at once until the two meet.
 
     No page is read twice: what is on its way is counted, and the page that closes the gap asks for one node more than
     is left, so that the ends are seen to overlap. Where they are not seen to, one node more is asked for, and where
-    nodes left the list meanwhile reading goes on until they do. `total` is a first estimate of the length.
+    nodes left the list meanwhile reading goes on until they do. `total` is a first estimate of the length, 0 where
+    the first page is to tell it. `find` gives the nodes of a page in the direction that it was read in; `then` are
+    steps that follow from a page.
     """
 
     def __init__(
@@ -253,15 +255,16 @@ class BothEnds(Generic[R]):
         client: Client,
         what: str,
         ask: EndAsk,
-        find: Find,
+        find: Callable[[str], Find],
         take: Callable[[Slice], Awaitable[list[R]]],
         *,
         total: int,
         sizes: Sizes,
         rescue: Callable[[str], Rescue | None] = lambda direction: None,
+        then: Callable[[Slice], Sequence[Step[R]]] = lambda found: (),
     ) -> None:
         self._client, self._what = client, what
-        self._ask, self._find, self._take, self._rescue = ask, find, take, rescue
+        self._ask, self._find, self._take, self._rescue, self._then = ask, find, take, rescue, then
         self._sizes = sizes
         self._total = total
         self._read = 0
@@ -305,7 +308,7 @@ class BothEnds(Generic[R]):
 
         try:
             rescue = self._rescue(direction)
-            found = await page(self._client, ask, self._find, self._sizes, end.after, size, rescue)
+            found = await page(self._client, ask, self._find(direction), self._sizes, end.after, size, rescue)
         except CursorError:
             end.restarts += 1
             if end.after is None or end.restarts > RESTARTS:
@@ -316,7 +319,7 @@ class BothEnds(Generic[R]):
         if isinstance(found, int):
             return Done([], [self._step(direction, found)])
         self._advance(direction, found)
-        return Done(await self._take(found), self._next(direction))
+        return Done(await self._take(found), [*self._next(direction), *self._then(found)])
 
     def _advance(self, direction: str, found: Slice) -> None:
         """Take in a page: how much is read, where this end goes on, and whether it met the other."""

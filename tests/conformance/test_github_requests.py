@@ -86,6 +86,7 @@ def other_calls():
     yield queries.project("acme", 12)
     for can in (EVERYTHING, frozenset()):
         yield queries.items(can, "PVT_1", after="c")
+        yield queries.items(can, "PVT_1", queries.DESC, after="c")
         yield queries.owner(can, "acme")
     without = [EVERYTHING - {name} for name in (*EVENT_TYPES, *REASONS)]
     for can in (EVERYTHING, EVERYTHING - REASONS, *without, *(frozenset({name}) for name in EVENT_TYPES)):
@@ -258,6 +259,7 @@ WITH_PROJECTS = Selection(can=EVERYTHING, projects=True, values=VALUES)
         (queries.moved(NAMES, SINCE, milestones=True, projects=["PVT_1"]), 1),
         (queries.organization("acme", since=SINCE, milestones=True), 2),
         (queries.items(EVERYTHING, "PVT_1"), 1),
+        (queries.items(EVERYTHING, "PVT_1", queries.DESC), 1),
         (queries.milestones("acme/api"), 1),
         (queries.project("acme", 12), 1),
         (queries.owner(EVERYTHING, "acme"), 1),

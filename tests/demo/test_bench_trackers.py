@@ -89,7 +89,7 @@ async def test_a_backfill_of_github_is_whole(opened):
         points = road.served.stats()["costs"]["Issues"]
         items = await road.items()
         issues = road.served.tracker.issues
-    assert asked == {"Counts": 2, "Issues": 4, "Items": 1}
+    assert asked == {"Counts": 1, "Issues": 4, "Items": 1}
     assert points == 4 * 5
     assert {id: item.key for id, item in items.items()} == {
         github_issues.id_of(at): f"{github_issues.repository_of(at)}#{github_issues.number_of(at)}"

@@ -1,9 +1,11 @@
 """Everything in scope: lists from both ends, pages that shrink, lists inside issues, items by id, the census."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import httpx
+import orjson
 import pytest
 
 from app.demo import github_projects as projects
@@ -343,6 +345,55 @@ async def test_a_fetch_that_takes_too_long_is_halved(github, discovered, connect
     assert [len(asked["ids"]) for asked in github.asked("ByIds")] == [40, 20, 20]
 
 
+async def test_a_backfill_and_its_bar_count_once(github, discovered, connection):
+    github.repository("api", 3)
+    async with discovered(connection, github) as session:
+        pages, count = await asyncio.gather(session.backfill(), session.count())
+        assert (sum(page.items for page in pages), count) == (3, 3)
+        assert github.operations.count("Counts") == 1
+        github.site.create(github.site.repository("acme/api"), "One more")
+        github.at += timedelta(minutes=1)
+        assert await session.count() == 4
+
+
+async def test_a_project_is_read_from_both_ends_and_before_all_else(github, discovered, connection):
+    api, web = github.repository("api", 5), github.repository("web", 430)
+    board = projects.add_project(github.site, github.acme, "Board")
+    for issue in web.issues:
+        projects.add_item(github.site, board, issue)
+    scoped = replace(connection, scope={"repositories": ["acme/api"], "projects": ["acme/1"]})
+    async with discovered(scoped, github) as session:
+        pages = await session.backfill()
+        assert len(session.keys(pages)) == len(api.issues) + len(web.issues)
+        assert len(session.items(pages)) == len(api.issues) + len(web.issues)
+        assert github.operations[1] == "Items"
+        assert github.operations.count("Items") == 5
+        ends = [
+            "last:" in orjson.loads(request.content)["query"] for name, _, request in github.calls if name == "Items"
+        ]
+        assert sorted(ends) == [False, False, False, True, True]
+        assert sorted(await session.ids()) == sorted(issue.id for issue in (*api.issues, *web.issues))
+
+
+async def test_a_project_that_loses_items_under_way_is_read_to_its_end(github, discovered, connection):
+    web = github.repository("web", 430)
+    board = projects.add_project(github.site, github.acme, "Board")
+    rows = [projects.add_item(github.site, board, issue) for issue in web.issues]
+    scoped = replace(connection, scope={"projects": ["acme/1"]})
+    async with discovered(scoped, github) as session:
+        asking = github.answer
+
+        async def answer(request):
+            if github.operations.count("Items") == 2 and len(board.items) == 430:
+                for row in rows[210:260]:
+                    projects.remove(github.site, row)
+            return await asking(request)
+
+        github.answer = answer
+        pages = await session.backfill()
+    assert {issue.key for issue in (*web.issues[:210], *web.issues[260:])} <= set(session.keys(pages))
+
+
 @pytest.mark.parametrize("after", [1, 2, 4])
 async def test_a_repository_that_vanishes_under_way_takes_nothing_else_along(github, discovered, connection, after):
     api, _ = github.repository("api", 450), github.repository("web", 3)
@@ -357,6 +408,7 @@ async def test_a_repository_that_vanishes_under_way_takes_nothing_else_along(git
         github.answer = answer
         pages = await session.backfill()
         assert {"acme/web#1", "acme/web#2", "acme/web#3"} <= set(session.keys(pages))
+        github.at += timedelta(minutes=1)
         assert await session.count() == 3
 
 
