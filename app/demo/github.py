@@ -36,6 +36,7 @@ from app.demo.github_site import Change, Site
 from app.demo.github_things import Account
 from app.demo.graphql import Engine, Prepared, Refusal, Told
 from app.demo.jira import Exchange
+from app.demo.spoilt import SIGN_IN, spoiled, under
 
 __all__ = ["Exchange", "Face", "Fault", "Faults", "Site", "application"]
 
@@ -82,7 +83,7 @@ class Face:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI application."""
-        await self.app(scope, receive, send)
+        await under(self.site.faults, self.app, scope, receive, send)
 
 
 def application(site: Site, *, without: frozenset[str] | None = None) -> Face:
@@ -155,7 +156,7 @@ def _respond(face: Face, request: Request, raw: bytes, answer: Answer, access: s
     id = hashlib.sha256(number.encode()).hexdigest()[:20].upper()
     session = Session(face=face, call=Call(site=site, request=request, token=None, raw=raw), fault=None, id=id)
     response = _worded(lambda: _answered(session, answer, access))
-    response = _spoiled(response, session.fault) if session.fault else response
+    response = spoiled(response, session.fault) if session.fault else response
     response.headers["Date"] = format_datetime(site.now().astimezone(UTC), usegmt=True)
     response.headers["X-GitHub-Request-Id"] = id
     if site.server:
@@ -349,6 +350,8 @@ def _replaced(session: Session, window: Window) -> Response | None:
         case "unavailable":
             page = "<!DOCTYPE html><html><head><title>Unicorn! &middot; GitHub</title></head><body></body></html>"
             return Response(page, 502, media_type="text/html")
+        case "login_page":
+            return Response(SIGN_IN, 200, media_type="text/html")
         case "refused":
             raise RefusedError("Bad credentials")
         case "forbidden":
@@ -381,22 +384,6 @@ def _secondary(session: Session, fault: Fault) -> Response:
 
 def _timed_out(session: Session, status: int) -> Response:
     return json_response({"data": None, "errors": [{"message": TIMED_OUT.format(id=session.id)}]}, status)
-
-
-class _Cut(Response):
-    """An answer that promises its whole length and ends in the middle."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": bytes(self.body)[: len(self.body) // 2]})
-
-
-def _spoiled(response: Response, fault: Fault) -> Response:
-    if fault.kind == "cut":
-        return _Cut(response.body, response.status_code, media_type="application/json")
-    if fault.kind == "malformed":
-        return Response(bytes(response.body)[:-1] + b',,"', response.status_code, media_type="application/json")
-    return response
 
 
 # Small things

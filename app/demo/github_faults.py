@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from app.demo.faults import Fault
+from app.demo.faults import Fault, Weather
 from app.demo.faults import Faults as Queue
 
 
 @dataclass(slots=True, kw_only=True)
-class Faults:
-    """The switches of a site; all off by default.
+class Faults(Weather):
+    """The switches of a site besides those of `Weather`; all off by default.
 
-    latency             seconds that every answer takes
     page_size           lists hold at most this many nodes, however many were asked for; 0 means no such limit
     timeout_nodes       a document that may give more nodes than this takes more than ten seconds: 502
     resource_nodes      the nodes of issues beyond this many are null: 200, RESOURCE_LIMITS_EXCEEDED
@@ -31,14 +30,14 @@ class Faults:
     ``rest_limited`` (403, or 429 with `reason` "429"), both with nothing remaining until `retry_after`;
     ``secondary`` (403 with retry-after), ``secondary_silent`` (403 without), ``secondary_429``, ``secondary_ok``
     (GraphQL on 200), ``timeout`` (502, JSON), ``gateway_timeout`` (504), ``unavailable`` (502, HTML), ``refused``
-    (401), ``forbidden`` (403, `reason` is the message), ``cut`` (the body ends early), ``malformed`` (not JSON),
+    (401), ``forbidden`` (403, `reason` is the message), ``login_page`` (200, HTML), ``reset`` (the connection),
+    ``slow`` (the body takes `retry_after` seconds), ``cut`` (the body ends early), ``malformed`` (not JSON),
     ``internal`` (200, `data` null), ``partial`` (200, one issue of the list is null and an error says so),
     ``expired_cursor`` (the cursor that was given is refused), ``null_cursor`` (a next page without a cursor),
     ``same_cursor`` (the cursor that was given comes back), ``token_expired`` (installation tokens that were issued so
     far are worth nothing).
     """
 
-    latency: float = 0.0
     page_size: int = 0
     timeout_nodes: int | None = None
     resource_nodes: int | None = None

@@ -122,6 +122,8 @@ def issue_page(home: Repository | Milestone, issues: Sequence[Issue], asking: As
     listed, places = kept
     if moment is not None:
         listed, places = _since(listed, places, moment, order)
+    if asking.site.faults.index_lag:
+        listed, places = _indexed(listed, places, asking.site.now() - asking.site.faults.lag, moment is not None)
     fault = asking.fault
     after = asked.get("after")
     if fault is not None and fault.kind == "expired_cursor" and after is not None:
@@ -186,6 +188,20 @@ def _since(
         return listed[begin:], places[begin:]
     kept = [at for at, issue in enumerate(listed) if issue.updated_at.timestamp() >= moment]
     return [listed[at] for at in kept], [places[at] for at in kept]
+
+
+def _indexed(
+    listed: list[Issue], places: list[Place], shown_until: datetime, by_change: bool
+) -> tuple[list[Issue], list[Place]]:
+    """Keep what a late index shows: not what is new, nor, in a list of what changed, what changed just now."""
+    kept = [at for at, issue in enumerate(listed) if is_indexed(issue, shown_until, by_change)]
+    return [listed[at] for at in kept], [places[at] for at in kept]
+
+
+def is_indexed(thing: Any, shown_until: datetime, by_change: bool) -> bool:
+    """Return whether a late index shows an issue; one that changed it knows as it was, so not `by_change`."""
+    at: datetime = thing.updated_at if by_change else thing.created_at
+    return at <= shown_until
 
 
 def _spoil(told: Page, asking: Asking, after: str | None) -> None:

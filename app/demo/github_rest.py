@@ -20,7 +20,7 @@ from starlette.responses import Response
 from app.demo import github_bodies as bodies
 from app.demo.github_access import Token, Window
 from app.demo.github_bodies import Body
-from app.demo.github_lists import Place, cursor, place_of
+from app.demo.github_lists import Place, cursor, is_indexed, place_of
 from app.demo.github_site import Site
 from app.demo.github_things import Account, Issue, PullRequest, Repository
 from app.demo.graphql import Refusal
@@ -130,6 +130,9 @@ def issues(call: Call) -> Response:
     if not repository.has_issues_enabled:
         raise Answered(410, "Issues has been disabled in this repository.")
     rows = _rows(repository, asked)
+    if call.site.faults.index_lag:
+        shown_until = call.site.now() - call.site.faults.lag
+        rows = [row for row in rows if is_indexed(row[1], shown_until, "since" in asked)]
     places = [place for place, _ in rows]
     size = min(int(asked.get("per_page", 30)), call.site.faults.page_size or 100)
     number = int(asked.get("page", 1))

@@ -123,7 +123,7 @@ class Site:
 
     def now(self) -> datetime:
         """Return the site's time, UTC, in whole seconds as GitHub tells it."""
-        return self.clock().replace(microsecond=0)
+        return (self.clock() + self.faults.skew).replace(microsecond=0)
 
     def next_id(self, kind: str) -> int:
         """Return a new number of that kind, growing by one."""
@@ -466,7 +466,7 @@ class Site:
 
     def second(self, at: datetime | None) -> datetime:
         """Return a moment in whole seconds, now where it is None."""
-        return (at or self.clock()).replace(microsecond=0)
+        return (at or self.now()).replace(microsecond=0)
 
     def event(self, issue: Issue, kind: str, at: datetime, actor: Account, /, **details: Any) -> Event:
         """Append an event to the timeline of an issue: `details` are keys of its type in GraphQL."""

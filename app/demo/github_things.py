@@ -35,8 +35,52 @@ def database_id(number: int) -> int | None:
     return number if number <= MAX_INT else None
 
 
+class Page:
+    """What has a page of its own on the site."""
+
+    __slots__ = ()
+
+    @property
+    def site(self) -> Site:
+        raise NotImplementedError
+
+    @property
+    def resource_path(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def url(self) -> str:
+        return self.site.url + self.resource_path
+
+
+class InRepository(Page):
+    """What belongs to a repository."""
+
+    __slots__ = ()
+    repository: Repository
+
+    @property
+    def site(self) -> Site:
+        return self.repository.site
+
+
+class Counted:
+    """What has a number among all of its kind on the site."""
+
+    __slots__ = ()
+    id_number: int
+
+    @property
+    def database_id(self) -> int | None:
+        return database_id(self.id_number)
+
+    @property
+    def full_database_id(self) -> str:
+        return str(self.id_number)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
-class Account:
+class Account(Page):
     """A user, an organization or a bot (`typename`); the names of a sample site are roles, never people."""
 
     site: Site = slot(repr=False)
@@ -60,10 +104,6 @@ class Account:
     @property
     def resource_path(self) -> str:
         return f"/apps/{self.login.removesuffix('[bot]')}" if self.typename == "Bot" else f"/{self.login}"
-
-    @property
-    def url(self) -> str:
-        return self.site.url + self.resource_path
 
     @property
     def is_viewer(self) -> bool:
@@ -90,7 +130,7 @@ class Hook:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Repository:
+class Repository(Page):
     """A repository. `hidden`: our account lost sight of it; `forbidden`: it is seen and may not be read."""
 
     owner: Account
@@ -131,12 +171,12 @@ class Repository:
         return f"/{self.name_with_owner}"
 
     @property
-    def url(self) -> str:
-        return self.owner.site.url + self.resource_path
+    def site(self) -> Site:
+        return self.owner.site
 
     @property
     def api_url(self) -> str:
-        return f"{self.owner.site.api_url}/repos/{self.name_with_owner}"
+        return f"{self.site.api_url}/repos/{self.name_with_owner}"
 
     @property
     def is_in_organization(self) -> bool:
@@ -164,7 +204,7 @@ class Repository:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Label:
+class Label(InRepository):
     """A label of a repository."""
 
     repository: Repository
@@ -185,13 +225,9 @@ class Label:
     def resource_path(self) -> str:
         return f"{self.repository.resource_path}/labels/{self.name.replace('/', '%2F')}"
 
-    @property
-    def url(self) -> str:
-        return self.repository.owner.site.url + self.resource_path
-
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Milestone:
+class Milestone(InRepository):
     """A milestone of a repository; `due_on` is a moment, midnight as GitHub has it."""
 
     repository: Repository
@@ -238,10 +274,6 @@ class Milestone:
     @property
     def resource_path(self) -> str:
         return f"{self.repository.resource_path}/milestone/{self.number}"
-
-    @property
-    def url(self) -> str:
-        return self.repository.owner.site.url + self.resource_path
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -371,7 +403,7 @@ class IssueFieldValue:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Issue:
+class Issue(InRepository, Counted):
     """An issue as it is now. `gone` is ``deleted``, ``transferred`` (to `moved_to`) or ``converted``."""
 
     repository: Repository
@@ -416,20 +448,8 @@ class Issue:
         return f"{self.repository.name_with_owner}#{self.number}"
 
     @property
-    def database_id(self) -> int | None:
-        return database_id(self.id_number)
-
-    @property
-    def full_database_id(self) -> str:
-        return str(self.id_number)
-
-    @property
     def resource_path(self) -> str:
         return f"{self.repository.resource_path}/issues/{self.number}"
-
-    @property
-    def url(self) -> str:
-        return self.repository.owner.site.url + self.resource_path
 
     @property
     def api_url(self) -> str:
@@ -477,7 +497,7 @@ class Issue:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class PullRequest:
+class PullRequest(InRepository, Counted):
     """A pull request: it shares the numbers of issues, and REST lists it among them."""
 
     repository: Repository
@@ -497,14 +517,6 @@ class PullRequest:
         return node_id("PR", self.repository.number, self.id_number)
 
     @property
-    def database_id(self) -> int | None:
-        return database_id(self.id_number)
-
-    @property
-    def full_database_id(self) -> str:
-        return str(self.id_number)
-
-    @property
     def closed(self) -> bool:
         return self.state != "OPEN"
 
@@ -512,13 +524,9 @@ class PullRequest:
     def resource_path(self) -> str:
         return f"{self.repository.resource_path}/pull/{self.number}"
 
-    @property
-    def url(self) -> str:
-        return self.repository.owner.site.url + self.resource_path
-
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Comment:
+class Comment(InRepository, Counted):
     """A comment on an issue."""
 
     issue: Issue
@@ -538,14 +546,6 @@ class Comment:
         return node_id("IC", self.issue.repository.number, self.id_number)
 
     @property
-    def database_id(self) -> int | None:
-        return database_id(self.id_number)
-
-    @property
-    def full_database_id(self) -> str:
-        return str(self.id_number)
-
-    @property
     def body_text(self) -> str:
         return self.body
 
@@ -556,10 +556,6 @@ class Comment:
     @property
     def resource_path(self) -> str:
         return f"{self.issue.resource_path}#issuecomment-{self.id_number}"
-
-    @property
-    def url(self) -> str:
-        return self.issue.repository.owner.site.url + self.resource_path
 
     @property
     def viewer_did_author(self) -> bool:
@@ -575,7 +571,7 @@ class Comment:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Discussion:
+class Discussion(InRepository, Counted):
     """A discussion, as far as one that was an issue is known."""
 
     repository: Repository
@@ -593,13 +589,5 @@ class Discussion:
         return node_id("D", self.repository.number, self.id_number)
 
     @property
-    def database_id(self) -> int | None:
-        return database_id(self.id_number)
-
-    @property
     def resource_path(self) -> str:
         return f"{self.repository.resource_path}/discussions/{self.number}"
-
-    @property
-    def url(self) -> str:
-        return self.repository.owner.site.url + self.resource_path

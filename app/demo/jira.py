@@ -29,9 +29,10 @@ from app.demo import jira_bodies as bodies
 from app.demo import jira_hook_calls as hook_calls
 from app.demo import jql
 from app.demo.faults import Fault, Faults
-from app.demo.jira_answers import Answer, Call, Endpoint, Refusal, json_response, offset_page, replaced, spoiled
+from app.demo.jira_answers import Answer, Call, Endpoint, Refusal, json_response, offset_page, replaced
 from app.demo.jira_bodies import Body
 from app.demo.site import OKR_HEALTH, START_DATE, WRITABLE_CUSTOM, Change, Issue, Site
+from app.demo.spoilt import spoiled, under
 
 __all__ = ["Exchange", "Face", "Fault", "Faults", "Site", "application"]
 
@@ -77,7 +78,7 @@ class Face:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI application."""
-        await self.app(scope, receive, send)
+        await under(self.site.faults, self.app, scope, receive, send)
 
 
 def application(site: Site) -> Face:

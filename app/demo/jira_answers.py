@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from app.demo.faults import Fault
 from app.demo.jira_bodies import Body
 from app.demo.site import Issue, Site
+from app.demo.spoilt import SIGN_IN
 
 
 class Refusal(Exception):
@@ -55,27 +55,11 @@ def replaced(fault: Fault, now: datetime) -> Response | None:
             headers = {"Retry-After": str(fault.retry_after)}
             return Response(b'{"errorMessage":"Service Unavailable"}', 503, headers, "application/json")
         case "login_page":
-            page = "<!DOCTYPE html><html><head><title>Log in to continue</title></head><body></body></html>"
-            return Response(page, 200, media_type="text/html")
+            return Response(SIGN_IN, 200, media_type="text/html")
         case "refused":
             return Response(b"", 401, {"X-Seraph-LoginReason": fault.reason or "AUTHENTICATION_DENIED"})
         case _:
             return None
-
-
-class _Cut(Response):
-    """An answer that promises its whole length and ends in the middle."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": bytes(self.body)[: len(self.body) // 2]})
-
-
-def spoiled(response: Response, fault: Fault) -> Response:
-    """Return the real answer as a fault leaves it: cut off or broken."""
-    if fault.kind == "cut":
-        return _Cut(response.body, response.status_code, media_type="application/json")
-    return Response(bytes(response.body)[:-1] + b',,"', response.status_code, media_type="application/json")
 
 
 Answer = Callable[["Call"], Any]

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.demo.faults import Fault
 from app.demo.graphql import Engine, Prepared
-from app.demo.linear_answers import json_answer, limited, partial, refusal, replaced, spoiled, unknown_account
+from app.demo.linear_answers import json_answer, limited, partial, refusal, replaced, unknown_account
 from app.demo.linear_faults import Faults
 from app.demo.linear_graph import engine_of
 from app.demo.linear_limits import MOST, Limits, charged, complexity
@@ -36,6 +36,7 @@ from app.demo.linear_model import Change, Initiative, Issue, Project, User
 from app.demo.linear_oauth import GrantError
 from app.demo.linear_site import Site
 from app.demo.linear_webhooks import Delivery, delivery
+from app.demo.spoilt import spoiled, under
 
 __all__ = ["Exchange", "Face", "Fault", "Faults", "Site", "application"]
 
@@ -75,7 +76,7 @@ class Face:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI application."""
-        await self.app(scope, receive, send)
+        await under(self.site.faults, self.app, scope, receive, send)
 
 
 def application(site: Site, *, newer: bool = False, without: Iterable[str] = ()) -> Face:

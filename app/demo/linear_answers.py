@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 from graphql import GraphQLNonNull, GraphQLObjectType, GraphQLSchema, get_named_type
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from app.demo.faults import Fault
 from app.demo.graphql import Outcome
@@ -67,15 +66,6 @@ def replaced(fault: Fault, limits: Limits, now: datetime) -> Response | None:
             return None
 
 
-def spoiled(response: Response, fault: Fault) -> Response:
-    """Return the real answer as a fault leaves it: cut off, broken, or as it is."""
-    if fault.kind == "cut":
-        return _Cut(response.body, response.status_code, media_type="application/json")
-    if fault.kind == "malformed":
-        return Response(bytes(response.body)[:-1] + b',,"', response.status_code, media_type="application/json")
-    return response
-
-
 def partial(outcome: Outcome, schema: GraphQLSchema) -> dict[str, Any]:
     """Return the answer's body with a field that may be null taken out of a row, and an error that says so.
 
@@ -113,11 +103,3 @@ def _nullable(schema: GraphQLSchema, root: str) -> list[str]:
 def _internal() -> dict[str, Any]:
     told = {"type": "internal error", "code": "INTERNAL_SERVER_ERROR", "statusCode": 500, "userError": False}
     return {"message": "Internal server error", "extensions": told}
-
-
-class _Cut(Response):
-    """An answer that promises its whole length and ends in the middle."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": bytes(self.body)[: len(self.body) // 2]})

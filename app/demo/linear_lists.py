@@ -168,6 +168,8 @@ def listed(
     version, found = asked.kept.get(what, (-1, [])) if after is not None else (-1, [])
     if version != asked.site.version:
         found = _found(asked, rows, value_of, order, archived=archived, wanted=filter or {})
+        if keep and asked.site.faults.index_lag and "id" not in (filter or {}):
+            found = _indexed(asked, found, "updatedAt" in (filter or {}))
         if keep:
             _keep(asked, what, found)
     start = 0
@@ -224,6 +226,12 @@ def _found(
     ]
     found.sort(key=_place(order), reverse=True)
     return found
+
+
+def _indexed(asked: Asked, found: list[Any], by_change: bool) -> list[Any]:
+    """Keep what a late index shows: not what is new, nor, in a list of what changed, what changed just now."""
+    shown_until = asked.site.now() - asked.site.faults.lag
+    return [row for row in found if (row.updated_at if by_change else row.created_at) <= shown_until]
 
 
 def plain_value(name: str) -> Callable[[Any], Any]:

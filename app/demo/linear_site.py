@@ -104,7 +104,7 @@ class Site:
 
     def now(self) -> datetime:
         """Return the workspace's time (UTC), in whole milliseconds as Linear tells it."""
-        at = self.clock()
+        at = self.clock() + self.faults.skew
         return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
     def next_number(self, kind: str) -> int:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -263,7 +263,7 @@ class Site:
 
     def now(self) -> datetime:
         """Return the site's time, UTC."""
-        return self.clock()
+        return self.clock() + self.faults.skew
 
     def next_id(self, kind: str) -> int:
         """Return a new number of that kind, growing by one."""
@@ -315,7 +315,7 @@ class Site:
 
     def indexed(self) -> Iterator[Issue]:
         """Yield the issues as the search index shows them: late by `faults.index_lag` seconds."""
-        shown_until = self.now() - timedelta(seconds=self.faults.index_lag)
+        shown_until = self.now() - self.faults.lag
         for issue in self.issues.values():
             state: Issue | None = issue
             if issue.written > shown_until:
