@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain.errors import ConfigError, KeyrailError
-from domain.workspace import Connection, PublishRow
+from domain.errors import KeyrailError
+from domain.workspace import PublishRow
+from sync import hooks
 from sync.answers import report
 from sync.context import Context, Live
 from sync.publish import KINDS, addresses_of, outlet_of, subjects_of
@@ -33,12 +34,13 @@ async def probe(context: Context, sources: Mapping[str, Live], errors: Mapping[s
                 findings.append(finding(name, one.level, one.subject, one.message))
         except KeyrailError as error:
             findings.append(finding(name, "error", "connection", str(error)))
-        findings.append(deliveries(context, source.connection))
+        findings.append(await deliveries(context, source))
     return findings + await targets(context) + links(context)
 
 
-def deliveries(context: Context, connection: Connection) -> Doc:
-    """Return the finding about how soon changes arrive: by webhook, or by polling alone."""
+async def deliveries(context: Context, source: Live) -> Doc:
+    """Return the finding about how soon changes arrive: by webhook, where one stands at the tracker, or by polling."""
+    connection = source.connection
     if connection.webhook_secret is None:
         minutes = connection.poll.total_seconds() / 60
         return finding(
@@ -49,9 +51,28 @@ def deliveries(context: Context, connection: Connection) -> Doc:
             f" keyrail serve run, and run once: keyrail webhooks register --connection {connection.name}",
         )
     try:
-        return finding(connection.name, "ok", "webhook", f"deliveries go to {address_of(context, connection)}, signed")
-    except ConfigError as error:
+        level, more = await standing(context, source)
+        said = f"deliveries go to {address_of(context, connection)}, signed{more}"
+        return finding(connection.name, level, "webhook", said)
+    except KeyrailError as error:
         return finding(connection.name, "warning", "webhook", str(error).removeprefix(f"{connection.name}: "))
+
+
+async def standing(context: Context, source: Live) -> tuple[str, str]:
+    """Return a level, and what is to be said of the webhooks at the tracker."""
+    if source.connector.hooks is None:
+        return "ok", ""
+    rows = (await hooks.act(context, source, hooks.look, signing=False))["webhooks"]
+    if any(row["state"] in hooks.UNDONE for row in rows):
+        return "ok", f"; our account may not see whether a webhook stands: keyrail webhooks list {_only(source)}"
+    wrong = [f"{row['place']}: {'; '.join(row['differs']) or 'no webhook'}" for row in rows if row["state"] != hooks.OK]
+    if wrong:
+        return "warning", f", but {', '.join(wrong)}. Run: keyrail webhooks register {_only(source)}"
+    return "ok", "; the webhook stands and is switched on"
+
+
+def _only(source: Live) -> str:
+    return f"--connection {source.name}"
 
 
 def links(context: Context) -> list[Doc]:

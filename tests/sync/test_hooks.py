@@ -24,7 +24,7 @@ from connectors.registry import CONNECTORS, open_connection
 from domain.errors import AuthError, ConfigError
 from domain.workspace import Connection, Secret, Workspace
 from storage import checkpoints
-from sync import hooks, places
+from sync import hooks, places, probe
 from sync.context import Context, Live
 from sync.mapping import compile_mapping
 
@@ -516,3 +516,34 @@ async def test_what_a_tracker_says_of_a_secret_is_not_repeated(tracker_of):
     tracker._answer = echoing
     (row,) = await tracker.do("register")
     assert "The secret *** is too short." in row["error"]
+
+
+# What `check` says of it
+
+
+@pytest.mark.parametrize("kind", ["jira-cloud", "github-repositories", "linear"])
+async def test_check_looks_whether_a_webhook_stands(tracker_of, kind):
+    tracker = tracker_of(kind)
+
+    async def said():
+        async with tracker.live() as source:
+            return await probe.deliveries(tracker.context(), source)
+
+    finding = await said()
+    assert (finding["level"], finding["subject"]) == ("warning", "webhook")
+    assert "no webhook" in finding["message"]
+    assert f"keyrail webhooks register --connection {tracker.connection.name}" in finding["message"]
+    await tracker.do("register")
+    finding = await said()
+    assert (finding["level"], "stands and is switched on" in finding["message"]) == ("ok", True)
+    setattr(tracker.first(), "active" if kind.startswith("github") else "enabled", False)
+    finding = await said()
+    assert (finding["level"], "is switched off" in finding["message"]) == ("warning", True)
+
+
+async def test_check_does_not_complain_where_our_account_may_not_look(tracker_of):
+    tracker = tracker_of("jira-cloud")
+    tracker.site.permissions.discard("ADMINISTER")
+    async with tracker.live() as source:
+        finding = await probe.deliveries(tracker.context(), source)
+    assert (finding["level"], "may not see" in finding["message"]) == ("ok", True)
