@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import functools
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from dataclasses import field as slot
 from datetime import datetime
@@ -35,18 +36,18 @@ def database_id(number: int) -> int | None:
     return number if number <= MAX_INT else None
 
 
-class Page:
+class Page(ABC):
     """What has a page of its own on the site."""
 
     __slots__ = ()
 
     @property
-    def site(self) -> Site:
-        raise NotImplementedError
+    @abstractmethod
+    def site(self) -> Site: ...
 
     @property
-    def resource_path(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def resource_path(self) -> str: ...
 
     @property
     def url(self) -> str:
@@ -526,7 +527,7 @@ class PullRequest(InRepository, Counted):
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Comment(InRepository, Counted):
+class Comment(Page, Counted):
     """A comment on an issue."""
 
     issue: Issue
@@ -548,6 +549,10 @@ class Comment(InRepository, Counted):
     @property
     def body_text(self) -> str:
         return self.body
+
+    @property
+    def site(self) -> Site:
+        return self.repository.site
 
     @property
     def repository(self) -> Repository:
