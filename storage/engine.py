@@ -136,6 +136,9 @@ class Store:
         await self.engine.dispose()
 
 
+OF_ALL = ("publish", "serve")
+"""locks that are of no one connection"""
+
 HOLDER = (
     "select a.application_name || ', session ' || l.pid from pg_locks l join pg_stat_activity a using (pid)"
     " where l.locktype = 'advisory' and l.granted and l.database = (select oid from pg_database where datname ="
@@ -144,8 +147,9 @@ HOLDER = (
 
 
 def held(name: str, holder: str) -> LockedError:
-    """Say by whom the lock of a connection is held."""
-    return LockedError(f"{name}: another pull is running ({holder}). Wait for it to end, or stop it, and run again.")
+    """Say by whom a lock is held."""
+    what = "another pull is running" if name not in OF_ALL else "another process is at it"
+    return LockedError(f"{name}: {what} ({holder}). Wait for it to end, or stop it, and run again.")
 
 
 @contextmanager
@@ -191,6 +195,8 @@ def create_store(url: str, *, durable: bool = False) -> Store:
             json_serializer=dumps,
             json_deserializer=orjson.loads,
             pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=30,  # each lock that is held keeps a session
             connect_args={"application_name": f"keyrail {os.getpid()} on {os.uname().nodename}"},
         )
         return Store(url=url, engine=engine, path=None)

@@ -352,6 +352,14 @@ async def release(context: Context, what: str, reason: str | None) -> Doc:
     return {"target": target, "subject": subject, "released": released, "reason": reason}
 
 
+async def tell(
+    context: Context, sources: Mapping[str, Live], *, target: str | None = None, subject: str | None = None
+) -> Sent:
+    """Plan and send while nobody else does; raise LockedError where another process has been at it for a minute."""
+    async with context.store.lock("publish", patience=60):
+        return await send(context, sources, await plan(context, target=target, subject=subject))
+
+
 async def send(context: Context, sources: Mapping[str, Live], writes: Sequence[Write]) -> Sent:
     """Send what is due, one vendor call each, and remember it; rows in `mode: dry_run` only say what they would send.
 

@@ -17,12 +17,13 @@ from domain.workspace import Workspace
 from storage import checkpoints, dirty, inbox, setbacks, snapshots
 from storage.setbacks import Failed
 from sync import deliveries as told
-from sync import ingest
+from sync import ingest, redelivery
 from sync import publish as publishing
 from sync import run as runs
 from sync.answers import report
 from sync.context import Context, Live
 from sync.jobs import Jobs
+from sync.places import STREAM
 from sync.poll import WATERMARK
 from sync.refresh import catch_up
 from sync.schedule import Duty
@@ -120,7 +121,7 @@ async def publish(room: Room, _key: str) -> None:
                 sources[name] = await stack.enter_async_context(room.source(name))
             except KeyrailError as error:
                 log.warning("publish: %s", error)
-        sent = await publishing.send(context, sources, await publishing.plan(context))
+        sent = await publishing.tell(context, sources)
     for failed in sent.errors:
         log.warning("publish: %s", failed)
     if sent.sent:
@@ -147,6 +148,16 @@ async def upkeep(room: Room, _key: str) -> None:
     log.info("upkeep: %d payloads and %d ended jobs forgotten", rows, ended)
 
 
+async def webhooks(room: Room, name: str) -> None:
+    """Keep the webhooks alive that `webhooks register` made, and have sent again what did not arrive."""
+    context = room.context
+    async with context.store.read() as tx:
+        if not await checkpoints.load(tx, name, STREAM):
+            return
+    async with room.source(name) as source:
+        await redelivery.upkeep(context, {name: source})
+
+
 DOES: Mapping[str, Callable[[Room, str], Awaitable[None]]] = {
     "pull": pull,
     "census": census,
@@ -154,6 +165,7 @@ DOES: Mapping[str, Callable[[Room, str], Awaitable[None]]] = {
     "sums": sums,
     "publish": publish,
     "snapshot": snapshot,
+    "webhooks": webhooks,
     "upkeep": upkeep,
 }
 
@@ -255,4 +267,6 @@ def duties(workspace: Workspace) -> list[Duty]:
     for name, connection in workspace.connections.items():
         found.append(Duty(job="pull", key=name, every=connection.poll))
         found.append(Duty(job="census", key=name, every=connection.census))
+        if connection.webhook_secret is not None:
+            found.append(Duty(job="webhooks", key=name, every=timedelta(hours=1)))
     return found

@@ -105,14 +105,14 @@ def publish(
             await catch_up(opened)
             if release is not None:
                 return await publishing.release(opened, release, reason), []
-            writes = await publishing.plan(opened, target=target, subject=subject)
             if plan:
+                writes = await publishing.plan(opened, target=target, subject=subject)
                 return {"writes": [write.document() for write in writes]}, []
             names = sorted({row.connection for row in workspace.publish if row.connection is not None})
             async with open_sources(
                 opened, names, secret_key=here.secret_key, rediscover=False, locked=False
             ) as sources:
-                sent = await publishing.send(opened, sources.sources, writes)
+                sent = await publishing.tell(opened, sources.sources, target=target, subject=subject)
                 return sent.document(), [*sources.errors.values(), *sent.errors]
 
     doc, errors = run(work)

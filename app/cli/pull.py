@@ -115,7 +115,7 @@ def sync(
         errors = errors_of(pulls)
         if not no_publish and opened.workspace.publish:
             well = {one.connection: sources.sources[one.connection] for one in pulls if one.error is None}
-            sent = await publish.send(opened, well, await publish.plan(opened))
+            sent = await publish.tell(opened, well)
             doc["published"] = sent.document()
             errors += sent.errors
         return doc, errors

@@ -62,7 +62,7 @@ async def demo(*, port: int, once: bool, as_json: bool) -> None:
         for pulled in await runs.backfill(context, opened.sources):
             if pulled.error is not None:
                 raise pulled.error
-        sent = await publish.send(context, opened.sources, await publish.plan(context))
+        sent = await publish.tell(context, opened.sources)
         doc = await answers.show(context, None, "current")
         zone = workspace.timezone
         emit({**doc, "published": sent.document()} if once else doc, as_json, lambda: show(doc, zone=zone, step=""))
@@ -82,7 +82,7 @@ async def go_on(context: Context, sources: Mapping[str, Live], portfolio: Portfo
         for _ in range(3):
             tell(f"  {await anext(changes)}")
         await runs.sync(context, sources)
-        sent = await publish.send(context, sources, await publish.plan(context))
+        sent = await publish.tell(context, sources)
         doc = await answers.show(context, None, "current")
         for line in moved(before, doc, context.zone):
             tell(line)
