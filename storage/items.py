@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from domain.work import Category, Level, Link, Transition, WorkItem
 from storage.engine import Transaction
@@ -197,12 +198,19 @@ async def by_key(tx: Transaction, key: str, connection: str | None = None) -> li
     return []
 
 
+async def by_former_key(tx: Transaction, key: str, connection: str | None = None) -> list[Stored]:
+    """Return the items that once had a key, compared without case, in one or any connection; reads every item."""
+    entry = entries(tx, "former_keys")
+    once = select(entry.c.value).where(func.lower(entry.c.value) == key.lower()).exists()
+    query = select(*COLUMNS).where(once).order_by(items.c.connection, items.c.id)
+    if connection is not None:
+        query = query.where(items.c.connection == connection)
+    return [stored_of(row) for row in await tx.execute(query)]
+
+
 async def in_containers(tx: Transaction, connection: str, containers: Collection[str]) -> set[str]:
     """Return the ids of the items that are in a sprint, milestone, version … (entries of `WorkItem.containers`)."""
-    if tx.dialect.name == "postgresql":
-        entry = func.jsonb_array_elements_text(items.c.data["containers"]).table_valued("value")
-    else:
-        entry = func.json_each(items.c.data, "$.containers").table_valued("value")
+    entry = entries(tx, "containers")
     inside = select(entry.c.value).where(entry.c.value.in_(sorted(containers))).exists()
     query = select(items.c.id).where(items.c.connection == connection, items.c.deleted_at.is_(None), inside)
     return {row.id for row in await tx.execute(query)}
@@ -365,6 +373,13 @@ async def unmapped_statuses(tx: Transaction) -> list[tuple[str, str, int]]:
         .order_by(items.c.connection, status)
     )
     return [(row[0], row[1], row[2]) for row in await tx.execute(query)]
+
+
+def entries(tx: Transaction, name: str) -> TableValuedAlias:
+    """Return the texts of a list in `data` as rows with a `value`, to be looked at for each item."""
+    if tx.dialect.name == "postgresql":
+        return func.jsonb_array_elements_text(items.c.data[name]).table_valued("value")
+    return func.json_each(items.c.data, f"$.{name}").table_valued("value")
 
 
 def parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:

@@ -55,25 +55,28 @@ async def explain(context: Context, id_: str) -> Doc:
             scope = scope_of(workspace, id_, made)
             found = await rollups.facts(tx, scope.shares, measure=measure_of(scope.policies), listed=True)
             return explain_subject(views(workspace, there, context.now()), id_, found, scope=scope)
-        await one_item(tx, workspace, id_)
+        item = (await one_item(tx, workspace, id_)).item
         found = await rollups.facts(tx, None, measure=measure_of(workspace.policies), listed=True)
-        return explain_epic(
+        doc = explain_epic(
             found,
-            id_,
+            f"{item.connection}:{item.key}" if item.connection in workspace.connections else item.key,
             workspace.policies,
             today=context.today,
             workspace=workspace,
             freshness=freshness(workspace, there.complete_to, context.now()),
         )
+        asked = id_.removeprefix(f"{item.connection}:")
+        return {**doc, "key": item.key, "former_key": asked if asked.lower() != item.key.lower() else None}
 
 
 async def one_item(tx: Transaction, workspace: Workspace, name: str) -> store.Stored:
-    """Return the item that `connection:key` or a bare key names; raise UsageError with the candidates if not one."""
+    """Return the item that `connection:key` or a bare key names, else the one that had that key before it moved.
+
+    Raises UsageError with the candidates if it is not one.
+    """
     connection, colon, key = name.partition(":")
-    if colon and connection in workspace.connections:
-        found = await store.by_key(tx, key, connection)
-    else:
-        found = await store.by_key(tx, name)
+    scoped = (key, connection) if colon and connection in workspace.connections else (name, None)
+    found = await store.by_key(tx, *scoped) or await store.by_former_key(tx, *scoped)
     if len(found) == 1:
         return found[0]
     if found:

@@ -373,8 +373,8 @@ def test_small_and_broken_pages_are_read_to_their_end(empty_line, pulled_line):
     faults = empty_line.site.faults
     faults.page_size = 5
     for kind, path in (
-        ("cut", "IssuesInWindow"), ("malformed", "Projects"), ("unavailable", "Workspace"), ("internal", "IssuesInWindow"),
-        ("partial", "History"),
+        ("cut", "IssuesInWindow"), ("malformed", "Projects"), ("unavailable", "Workspace"),
+        ("internal", "IssuesInWindow"), ("partial", "History"),
     ):  # fmt: skip
         faults.add(kind, path=path)
     faults.add("expired_cursor", path="WorkflowStates", after=1)

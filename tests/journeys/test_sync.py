@@ -120,6 +120,38 @@ def test_a_move_to_another_project_keeps_the_item_and_its_explicit_link(company)
     assert company.json("explain", epic.key)["id"] == number
 
 
+def test_an_item_that_moved_is_explained_by_the_name_that_it_had(company):
+    issue = company.site.find("MER-1")
+    company.site.move(issue, "CORE")
+    read(company)
+    told = company.json("explain", issue.key)
+    assert (told["key"], told["former_key"]) == (issue.key, None)
+    for asked in ("MER-1", "mer-1", "jira-demo:MER-1"):
+        doc = company.json("explain", asked)
+        assert doc.pop("former_key") == asked.removeprefix("jira-demo:")
+        assert doc == {name: value for name, value in told.items() if name != "former_key"}
+    assert company.json("explain", issue.key.lower())["former_key"] is None
+    page = company.run("explain", "MER-1").text
+    assert page.startswith(f"{issue.key}  ")
+    assert f"\nMER-1 is called {issue.key} now.\n" in page
+
+
+def test_a_name_that_two_items_had_is_none(company):
+    """A tracker that gives a freed key away, as an import does: the older one moved on with the name in its past."""
+    first, second = (company.site.find(key) for key in ("MER-1", "MER-2"))
+    company.site.move(first, "CORE")
+    read(company)
+    second.key = "MER-1"
+    company.site.change(second, summary="The one that is called MER-1 now")
+    read(company)
+    # Who has a name goes before those who had it.
+    assert company.json("explain", "MER-1")["id"] == str(second.id)
+    company.site.move(second, "CORE")
+    read(company)
+    words = company.run("explain", "MER-1", code=2).words
+    assert f"'MER-1' names 2 items: jira-demo:{first.key}, jira-demo:{second.key}. Say which" in words
+
+
 def test_a_deleted_issue_is_found_by_the_census_and_leaves_the_numbers(company):
     one = next(one for one in company.json("explain", "I1")["inputs"] if one["category"] == "todo")
     company.site.delete(company.site.find(one["key"]))

@@ -191,6 +191,24 @@ async def test_items_are_found_by_key_without_case(store, item, write):
         assert await found("PAY-3") == []
 
 
+async def test_items_are_found_by_the_keys_that_they_had(store, item, write):
+    await write(
+        item("1", key="PAY-1", former_keys=("OLD-1", "MID-1")),
+        item("2", key="PAY-2", former_keys=("old-1",)),
+        item("3", key="PAY-3", connection="other", former_keys=("OLD-1",)),
+        item("4", key="OLD-1"),
+    )
+    async with store.read() as tx:
+
+        async def found(*arguments):
+            return [row.item.id for row in await items.by_former_key(tx, *arguments)]
+
+        assert await found("Old-1") == ["1", "2", "3"]
+        assert await found("OLD-1", "other") == ["3"]
+        assert await found("MID-1") == ["1"]
+        assert await found("OLD") == await found("PAY-1") == []
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 50])
 async def test_a_stream_has_each_item_once_in_order(store, item, write, size):
     await write(*(item(id_, connection=name) for name in ("b", "a") for id_ in ("2", "10", "1")))

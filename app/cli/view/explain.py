@@ -45,8 +45,8 @@ def explain(doc: Doc, *, zone: str = "UTC", now: datetime | None = None, most: i
 
     `now` is what relative times are told from: else the document's `as_of`, else its `complete_to`. Beyond
     the shape of SPEC section 7 it uses where present: ``title, sentence, health, health_reasons, state,
-    since, sources``; of an input ``id, key, title, inherited_from, weight, progress, state, health`` and, for
-    check-ins, ``as_of, value, by, note``; of a change ``at, cause, key, title``. A key result with a metric has
+    since, sources``, and of an item ``key, former_key``; of an input ``id, key, title, inherited_from, weight,
+    progress, state, health`` and, for check-ins, ``as_of, value, by, note``; of a change ``at, cause, key, title``. A key result with a metric has
     the sum over its items under ``delivery``, an objective set by hand what is computed under ``computed``.
     """
     anchor = doc.get("as_of") or doc.get("complete_to")
@@ -71,11 +71,13 @@ def _lines(doc: Doc, width: int, zone: str, now: datetime | None, most: int) -> 
 
 
 def _heading(doc: Doc, width: int) -> Iterator[Text]:
-    id, title = words.clean(doc["id"]), words.clean(doc.get("title") or "")
+    id, title = words.clean(doc.get("key") or doc["id"]), words.clean(doc.get("title") or "")
     kind = KINDS.get(doc.get("kind") or "", words.clean(doc.get("kind") or ""))
     first = wrap(f"{id}  {title}".strip(), width)
     for i, each in enumerate(first):
         yield line((each, "bold"), (f"  {kind}", DIM) if i == len(first) - 1 and _fits(each, kind, width) else "")
+    if doc.get("former_key"):
+        yield from paragraph(f"{words.clean(doc['former_key'])} is called {id} now.", width)
     style = words.HEALTH_STYLES.get(doc.get("health") or "", "")
     health = words.health(doc["health"]) if doc.get("health") else ""
     word = health.partition(" ")[2]
