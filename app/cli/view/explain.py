@@ -46,8 +46,9 @@ def explain(doc: Doc, *, zone: str = "UTC", now: datetime | None = None, most: i
     `now` is what relative times are told from: else the document's `as_of`, else its `complete_to`. Beyond
     the shape of SPEC section 7 it uses where present: ``title, sentence, health, health_reasons, state,
     since, sources``, and of an item ``key, former_key``; of an input ``id, key, title, inherited_from, weight,
-    progress, state, health`` and, for check-ins, ``as_of, value, by, note``; of a change ``at, cause, key, title``. A key result with a metric has
-    the sum over its items under ``delivery``, an objective set by hand what is computed under ``computed``.
+    progress, state, health`` and, for check-ins, ``as_of, value, by, note``; of a change ``at, cause, key, title``.
+    A key result with a metric has the sum over its items under ``delivery``, an objective set by hand what is
+    computed under ``computed``.
     """
     anchor = doc.get("as_of") or doc.get("complete_to")
     at = now or (words.instant(anchor) if anchor else None)
