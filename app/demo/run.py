@@ -5,11 +5,9 @@ Nothing leaves this machine and nothing is kept.
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,20 +22,22 @@ from app.cli.view.progress import open_progress
 from app.cli.view.show import show
 from app.cli.view.words import next_step, tracker_name
 from app.demo.portfolio import Portfolio, live, running
+from app.demo.sender import sending
 from app.demo.workspace import check_ins, workspace_text
-from config.settings import default_database_url
+from app.service import service
+from config.settings import default_database_url, read
 from config.workspace import load
 from storage import okrs
 from sync import answers, publish
 from sync import run as runs
-from sync.context import Context, Live, Silent
+from sync.context import Context
 
 AGAIN = next_step("demo", "the company goes on working, and you ask it yourself")
 """what to do after ``demo --once``, whose company and workspace file are gone by then"""
 
 
 async def demo(*, port: int, once: bool, as_json: bool) -> None:
-    """Play the demo; without `once` the company goes on working until Ctrl-C."""
+    """Play the demo; without `once` the company goes on working, under the eyes of the service, until Ctrl-C."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keyrail-demo-")))
         today = datetime.now(UTC).date()
@@ -55,14 +55,7 @@ async def demo(*, port: int, once: bool, as_json: bool) -> None:
         async with context.store.write() as tx:
             for entry in check_ins(today):
                 await okrs.add_check_in(tx, entry)
-        names = list(workspace.connections)
-        opened = await stack.enter_async_context(open_sources(context, names, secret_key=None, rediscover=True))
-        for error in opened.errors.values():
-            raise error
-        for pulled in await runs.backfill(context, opened.sources):
-            if pulled.error is not None:
-                raise pulled.error
-        sent = await publish.tell(context, opened.sources)
+        sent = await whole_road(context)
         doc = await answers.show(context, None, "current")
         zone = workspace.timezone
         emit({**doc, "published": sent.document()} if once else doc, as_json, lambda: show(doc, zone=zone, step=""))
@@ -70,28 +63,37 @@ async def demo(*, port: int, once: bool, as_json: bool) -> None:
             emit(sent.document(), False, lambda: Group("", published(sent.document(), step=AGAIN if once else "")))
         if not once:
             tell(f"Ask it yourself, from another terminal: keyrail --workspace {file} explain I1")
-            await go_on(replace(context, watcher=Silent()), opened.sources, portfolio, as_json=as_json)
+            await go_on(context, file, portfolio, as_json=as_json)
 
 
-async def go_on(context: Context, sources: Mapping[str, Live], portfolio: Portfolio, *, as_json: bool) -> None:
-    """Let the company work, pull what changes, and show what moved."""
-    tell("The company goes on working; what it changes is pulled every few seconds. Ctrl-C ends the demo.")
-    before = await answers.show(context, None, "current")
-    changes = live(portfolio)
-    while True:
-        for _ in range(3):
-            tell(f"  {await anext(changes)}")
-        await runs.sync(context, sources)
-        sent = await publish.tell(context, sources)
-        doc = await answers.show(context, None, "current")
-        for line in moved(before, doc, context.zone):
-            tell(line)
-        if sent.sent:
-            tell(f"  {len(sent.sent)} places told")
-        if as_json:
-            emit(doc, True)
-        before = doc
-        await asyncio.sleep(0)
+async def whole_road(context: Context) -> publish.Sent:
+    """Pull everything, with its past, compute, and tell the trackers."""
+    names = list(context.workspace.connections)
+    async with open_sources(context, names, secret_key=None, rediscover=True) as opened:
+        for error in opened.errors.values():
+            raise error
+        for pulled in await runs.backfill(context, opened.sources):
+            if pulled.error is not None:
+                raise pulled.error
+        return await publish.tell(context, opened.sources)
+
+
+async def go_on(context: Context, file: Path, portfolio: Portfolio, *, as_json: bool) -> None:
+    """Let the company work and its trackers send webhooks to the service; show what moves."""
+    environ = {**portfolio.environ, "KEYRAIL_WORKSPACE": str(file), "KEYRAIL_PORT": "0"}
+    async with service(read(environ), environ) as served, AsyncExitStack() as stack:
+        hooks = {one.type: f"{served.url}/webhooks/{name}" for name, one in context.workspace.connections.items()}
+        await stack.enter_async_context(sending(portfolio, hooks))
+        tell(f"Keyrail serves at {served.url}: what the company does arrives there as webhooks. Ctrl-C ends the demo.")
+        before = await answers.show(context, None, "current")
+        async for change in live(portfolio):
+            tell(f"  {change}")
+            doc = await answers.show(context, None, "current")
+            for line in moved(before, doc, context.zone):
+                tell(line)
+            if as_json and doc != before:
+                emit(doc, True)
+            before = doc
 
 
 def moved(before: Mapping[str, Any], after: Mapping[str, Any], zone: ZoneInfo) -> list[str]:

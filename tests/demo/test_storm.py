@@ -59,7 +59,9 @@ async def test_what_was_hidden_is_given_back():
         repository = next(iter(portfolio.github.repositories.values()))
         team.hidden = repository.hidden = True
         reveal(portfolio)
-        assert not (team.hidden or repository.hidden or any(one.hidden for one in portfolio.jira.projects.values()))
+        assert not (team.hidden)
+        assert not (repository.hidden)
+        assert not (any(one.hidden for one in portfolio.jira.projects.values()))
 
 
 async def test_it_keeps_to_its_rate_and_webhooks_leave_meanwhile():
