@@ -22,11 +22,10 @@ EVENTS = tuple(sorted(THINGS))
 PUBLIC = "public"
 """`Place.scope` of the webhook for all public teams; of the others it is the team's id"""
 
-PAGE = 100
-LISTED = """query Webhooks($first: Int!, $after: String) {
-  webhooks(first: $first, after: $after) {
+LISTED = """query Webhooks($after: String) {
+  webhooks(first: 100, after: $after, includeArchived: true) {
     pageInfo { hasNextPage endCursor }
-    nodes { id url label enabled resourceTypes secret allPublicTeams team { id } }
+    nodes { id archivedAt url label enabled resourceTypes secret allPublicTeams team { id } }
   }
 }"""
 MADE = """mutation WebhookCreate($input: WebhookCreateInput!) {
@@ -67,11 +66,11 @@ def standing(place: Place, answers: Sequence[Answer]) -> Call | list[Hook]:
     if isinstance(info, dict) and info.get("hasNextPage") and isinstance(after := info.get("endCursor"), str):
         return _page(after)
     nodes = [node for page in listed for node in page.get("nodes") or () if isinstance(node, dict)]
-    return [_hook(node) for node in nodes if _covers(node) == place.scope]
+    return [_hook(node) for node in nodes if not node.get("archivedAt") and _covers(node) == place.scope]
 
 
 def _page(after: str | None) -> Call:
-    return request(queries.PATH, LISTED, {"first": PAGE, "after": after})
+    return queries.page(LISTED, after)
 
 
 def _listed(answer: Answer) -> Mapping[str, Any]:

@@ -36,9 +36,10 @@ from graphql.validation import NoDeprecatedCustomRule
 from app.demo.linear import application
 from app.demo.linear_model import Initiative, Issue, Project
 from app.demo.linear_site import Site
-from connectors.base import Reading, Spot
+from connectors.base import Answer, Call, Reading, Spot
+from connectors.hooks import Hook, Place, Receiver
 from connectors.http import open_client
-from connectors.linear import CONNECTOR, DIALECT, access, publish, queries
+from connectors.linear import CONNECTOR, DIALECT, access, hooks, publish, queries
 from domain.facts import StatusUpdate
 from domain.okr import Health
 from domain.workspace import Connection, PublishRow, Secret
@@ -64,6 +65,7 @@ LISTS = [*queries.NESTED, ("issues", "history")]
 DOCUMENTS = {
     **written(queries),
     **written(publish),
+    **written(hooks),
     **{f"LABELS_BY_ID {field}": text for field, text in queries.LABELS_BY_ID.items()},
     **{f"REST {field} {name}": queries.rest_document(field, name) for field, name in LISTS},
     **{
@@ -306,7 +308,7 @@ def test_variables_are_as_the_documents_declare_them(schema, sent):
 
 def test_every_document_that_reads_is_sent_by_some_step(sent):
     texts = {text for text, _ in sent}
-    reads = {name: text for name, text in DOCUMENTS.items() if name not in written(publish)}
+    reads = {name: text for name, text in DOCUMENTS.items() if name not in {**written(publish), **written(hooks)}}
     assert [name for name, text in reads.items() if text not in texts] == []
 
 
@@ -315,6 +317,26 @@ def test_a_wrong_variable_would_be_found(schema):
     assert variable_faults(schema, queries.ISSUES_CHANGED, good) == []
     assert variable_faults(schema, queries.ISSUES_CHANGED, {**good, "team": "a"}) == ["team"]
     assert variable_faults(schema, queries.ISSUES_CHANGED, {**good, "teams": None}) != []
+
+
+# --- what is asked about webhooks
+
+
+@pytest.mark.parametrize("scope", [hooks.PUBLIC, "team-1"])
+def test_the_calls_about_webhooks_are_as_the_schema_says(schema, scope):
+    place = Place(name="somewhere", path=queries.PATH, events=hooks.EVENTS, scope=scope)
+    receiver = Receiver(url="https://keyrail.acme.example/webhooks/linear", secret="s3cret", name="Keyrail")
+    hook = Hook(id="hook-1", url=receiver.url, events=("Cycle",))
+    page = {"data": {"webhooks": {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": "c"}}}}
+    answer = Answer(status=200, headers={}, body=orjson.dumps(page), sent_at=NOW)
+    calls = [hooks.standing(place, ()), hooks.standing(place, (answer,)), hooks.delete(place, hook)]
+    calls += [hooks.write(place, None, receiver), hooks.write(place, hook, receiver)]
+    for call in calls:
+        assert isinstance(call, Call)
+        assert isinstance(call.json, dict)
+        assert call.json["query"] in DOCUMENTS.values()
+        assert variable_faults(schema, call.json["query"], call.json["variables"]) == []
+    assert {call.idempotent for call in calls if "webhookCreate" in str(call.json)} == {False}
 
 
 # --- what publishing sends
