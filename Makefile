@@ -35,6 +35,7 @@ check: install
 bench: install
 	$(BIN)/python -m compileall -q app bench config connectors domain rollup storage sync
 	$(BIN)/python -m bench.suite
+	$(BIN)/python -m bench.receiver
 
 # Needs uv on the path. The lock files name no index.
 lock:

@@ -56,6 +56,11 @@ class Row:
         """Whether the bound holds."""
         return self.value >= self.bound if self.at_least else self.value <= self.bound
 
+    def __str__(self) -> str:
+        """Return it as it is printed."""
+        verdict, sign = "ok  " if self.passed else "MISS", ">=" if self.at_least else "<="
+        return f"{verdict}  {self.title:<58} {self.value:>9.3g}  {sign} {self.bound:<7.4g} {self.detail}"
+
 
 @dataclass(slots=True)
 class Bench:
@@ -127,8 +132,7 @@ class Bench:
         """Note a result and print it."""
         row = Row(title=title, value=value, bound=bound, at_least=at_least, detail=detail)
         self.rows.append(row)
-        verdict, sign = "ok  " if row.passed else "MISS", ">=" if at_least else "<="
-        print(f"{verdict}  {title:<58} {value:>9.3g}  {sign} {bound:<7.4g} {detail}", flush=True)
+        print(row, flush=True)
 
 
 @contextlib.contextmanager
