@@ -6,10 +6,11 @@ Nothing is taken out of the numbers on the word of a listing alone: each absent 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from domain.work import ItemRef
+from domain.work import ItemRef, WorkItem
 from storage import checkpoints
 from storage import items as store
 from sync.context import Context, Live
@@ -103,13 +104,20 @@ async def take(context: Context, source: Live, *, repair: bool) -> Census:
 
 
 async def judge(context: Context, source: Live, ids: list[str], *, repair: Ingested | None) -> list[Judged]:
-    """Read absent items one by one, several side by side; with `repair` write what became of them."""
+    """Read absent items one by one, several side by side; with `repair` write what became of them.
+
+    What an earlier read found out of sight is not read again while all that it is in is out of sight.
+    """
     limit = asyncio.Semaphore(SIDE_BY_SIDE)
     run = run_id()
+    lost = {name.casefold(): name for names in source.reading.lost.values() for name in names}
 
     async def one(id_: str) -> Judged:
         async with context.store.read() as tx:
             known = (await store.versions(tx, source.name, [id_]))[id_]
+        if known.item.inaccessible and (name := lost_with(known.item, lost)):
+            detail = f"no longer visible to our account, as all of {name}"
+            return judged(known, Verdict.INACCESSIBLE, detail)
         async with limit:
             located = await source.connector.locate(
                 source.client, source.connection, source.reading, id_, known.item.project, known.item.key
@@ -120,11 +128,23 @@ async def judge(context: Context, source: Live, ids: list[str], *, repair: Inges
                 repair.add(await receive(context, source, located.page, f"{run}/{id_}"))
             elif state in (Verdict.DELETED, Verdict.INACCESSIBLE):
                 await settle_gone(context, known, state, repair)
-        return Judged(
-            ref=known.item.ref, key=known.item.key, title=known.item.title, state=state, detail=located.detail
-        )
+        return judged(known, state, located.detail)
 
     return list(await asyncio.gather(*(one(id_) for id_ in ids)))
+
+
+def judged(known: store.Stored, state: Verdict, detail: str) -> Judged:
+    """Return what became of a stored item."""
+    return Judged(ref=known.item.ref, key=known.item.key, title=known.item.title, state=state, detail=detail)
+
+
+def lost_with(item: WorkItem, lost: Mapping[str, str]) -> str | None:
+    """Return the name of the lost project, team, repository or its organization that an item is in.
+
+    `lost` are names that discovery lost from sight, by themselves in lower case.
+    """
+    project = item.project.casefold()
+    return lost.get(project) or lost.get(project.partition("/")[0])
 
 
 async def settle_gone(context: Context, known: store.Stored, state: Verdict, done: Ingested) -> None:

@@ -280,6 +280,30 @@ def test_a_project_that_is_lost_from_sight_is_inaccessible_and_counts_for_its_gr
     assert not any(one["inaccessible"] for one in company.items().values())
 
 
+@pytest.mark.parametrize("command", [("census",), ("census", "--repair"), ("backfill", "--no-history")])
+def test_what_is_out_of_sight_with_its_project_is_asked_for_once(company, command):
+    def asked(*arguments):
+        company.forget()
+        row = company.json(*arguments)["connections"][0]
+        paths = [one.path.rpartition("/issue/")[2] for one in company.asked() if "/issue/" in one.path]
+        return row, [path for path in paths if path.isdigit()]
+
+    company.site.project("MER").hidden = True
+    one = next(issue for issue in company.site.issues.values() if issue.key == "MER-20")
+    row, ids = asked("census", "--repair")
+    lost, hidden = row["inaccessible"], company.items()
+    assert len(ids) == lost > 50
+    for _ in range(2):
+        row, ids = asked(*command)
+        assert (row["inaccessible"], ids) == (lost, [])
+        assert company.items() == hidden
+    # The project comes back without one of its issues: that one is asked for.
+    next(project for project in company.site.projects.values() if project.key == "MER").hidden = False
+    one.secured = True
+    row, ids = asked(*command)
+    assert (row["inaccessible"], row["deleted"], ids) == (0, 1, [str(one.id)])
+
+
 def test_a_pause_that_the_tracker_asks_for_slows_and_never_fails(company):
     for path in ("/search/jql", "/changelog/bulkfetch"):
         company.site.faults.add("rate_limit", path=path, retry_after=0)
