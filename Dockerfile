@@ -25,9 +25,13 @@ COPY --from=build /opt/keyrail /opt/keyrail
 ENV PATH=/opt/keyrail/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    KEYRAIL_WORKSPACE=/data/keyrail.yaml
+    KEYRAIL_WORKSPACE=/data/keyrail.yaml \
+    KEYRAIL_HOST=0.0.0.0 \
+    KEYRAIL_DATABASE_WAIT=60
 USER keyrail
 WORKDIR /data
 VOLUME ["/data"]
 ENTRYPOINT ["keyrail"]
-CMD ["--help"]
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+CMD ["serve"]
