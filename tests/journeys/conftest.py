@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -218,6 +218,14 @@ class Company:
         assert text.count(before) == times, (before, text.count(before))
         self.file.write_text(text.replace(before, after))
 
+    def initiative(self, id_="I1"):
+        """Return what `show` says of an initiative."""
+        return next(row for row in self.json("show")["initiatives"] if row["id"] == id_)
+
+    def facts(self):
+        """Return all items and links, byte for byte."""
+        return self.run("export", "items").out, self.run("export", "links").out
+
     def items(self):
         """Return what `export items` says, by key."""
         return {item["key"]: item for item in self.run("export", "items").lines}
@@ -248,9 +256,50 @@ class Company:
         self.face.observers.append(observe)
 
 
+@dataclass
+class Prepared:
+    """A folder and a site as they were at some point, for each test to go on from a copy of both.
+
+    `ended` is what the backfill printed and `facts` are what it found, where there was one.
+    """
+
+    of: type[Company]
+    folder: Path
+    site: bytes
+    tracker: Tracker
+    warm: Warm
+    ended: dict | None = None
+    facts: tuple | None = None
+
+    def copy(self, folder):
+        shutil.copytree(self.folder, folder)
+        return self.of(folder=folder, tracker=self.tracker, warm=self.warm, site=pickle.loads(self.site))
+
+    def pulled(self, folder):
+        """Return the same after `backfill`; nothing happens at the site meanwhile."""
+        company = self.copy(folder)
+        ended = company.json("backfill")
+        company.run("show")
+        return replace(self, folder=folder, ended=ended, facts=company.facts())
+
+
 @pytest.fixture(scope="session")
 def company_class():
     return Company
+
+
+@pytest.fixture(scope="session")
+def prepare(tmp_path_factory, tracker, warm):
+    """Write a workspace file for a site, with its address and a timeframe around today; nothing is pulled."""
+
+    def prepare(of, site, text):
+        folder, today = tmp_path_factory.mktemp("prepared"), datetime.now(UTC).date()
+        start, end = (f"{today + timedelta(days=days)}" for days in (-40, 40))
+        text = text.replace("<URL>", tracker.url).replace("<START>", start).replace("<END>", end)
+        (folder / "keyrail.yaml").write_text(text)
+        return Prepared(of=of, folder=folder, site=pickle.dumps(site), tracker=tracker, warm=warm)
+
+    return prepare
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,8 @@
 """The whole road over GitHub: the web team of the sample company, pulled and told, on good and on bad days."""
 
-import pickle
 import shutil
 import signal
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -65,9 +64,6 @@ class Rig:
     def epic(self):
         return next(issue for issue in self.site.issues() if "okr/I1" in {label.name for label in issue.labels})
 
-    def initiative(self, id_="I1"):
-        return next(row for row in self.json("show")["initiatives"] if row["id"] == id_)
-
     def finish(self, count=1):
         """Let open work of I1 be done at the tracker."""
         waiting = [one for one in self.epic.children if not one.closed][:count]
@@ -79,9 +75,6 @@ class Rig:
     def kept(self):
         """The comments on the epic that carry our marker."""
         return [one for one in self.epic.comments if one.body.startswith(MARK)]
-
-    def facts(self):
-        return self.run("export", "items").out, self.run("export", "links").out
 
     def put_back(self, site):
         """Serve another state of the site."""
@@ -102,56 +95,32 @@ def hub_class(company_class):
 
 
 @pytest.fixture(scope="module")
-def fresh_hub(tmp_path_factory, tracker):
-    """A workspace file, and the site as bytes; nothing is pulled."""
-    folder = tmp_path_factory.mktemp("hub")
-    today = datetime.now(UTC).date()
+def fresh_hub(prepare, hub_class):
     site = Site()
-    build(site, today)
-    values = {
-        "<URL>": tracker.url,
-        "<START>": f"{today - timedelta(days=40)}",
-        "<END>": f"{today + timedelta(days=40)}",
-    }
-    text = FILE
-    for name, value in values.items():
-        text = text.replace(name, value)
-    (folder / "keyrail.yaml").write_text(text)
-    return folder, pickle.dumps(site)
+    build(site, datetime.now(UTC).date())
+    return prepare(hub_class, site, FILE)
 
 
 @pytest.fixture(scope="module")
-def pulled_hub(tmp_path_factory, tracker, warm, fresh_hub, hub_class):
-    """The same after `backfill`, how that ended, and what it found."""
-    source, site = fresh_hub
-    folder = tmp_path_factory.mktemp("pulled-hub") / "files"
-    shutil.copytree(source, folder)
-    hub = hub_class(folder=folder, tracker=tracker, warm=warm, site=pickle.loads(site))
-    ended = hub.json("backfill")
-    hub.run("show")
-    return folder, site, ended, hub.facts()
+def pulled_hub(tmp_path_factory, fresh_hub):
+    return fresh_hub.pulled(tmp_path_factory.mktemp("pulled-hub") / "files")
 
 
 @pytest.fixture
-def empty_hub(tmp_path, tracker, warm, fresh_hub, hub_class):
-    folder, site = fresh_hub
-    shutil.copytree(folder, tmp_path / "files")
-    return hub_class(folder=tmp_path / "files", tracker=tracker, warm=warm, site=pickle.loads(site))
+def empty_hub(tmp_path, fresh_hub):
+    return fresh_hub.copy(tmp_path / "files")
 
 
 @pytest.fixture
-def hub(tmp_path, tracker, warm, pulled_hub, hub_class):
-    folder, site, _, _ = pulled_hub
-    shutil.copytree(folder, tmp_path / "files")
-    return hub_class(folder=tmp_path / "files", tracker=tracker, warm=warm, site=pickle.loads(site))
+def hub(tmp_path, pulled_hub):
+    return pulled_hub.copy(tmp_path / "files")
 
 
 # On a good day
 
 
 def test_what_is_pulled_is_what_github_has(hub, pulled_hub):
-    _, _, ended, _ = pulled_hub
-    (row,) = ended["connections"]
+    (row,) = pulled_hub.ended["connections"]
     assert (row["items"], row["read"], row["expected"], row["history"], row["error"]) == (66, 66, 66, 66, None)
     assert hub.initiative()["counts"] == {"todo": 2, "in_progress": 2, "done": 9, "canceled": 1}
     told = hub.json("explain", "I1")
@@ -264,7 +233,7 @@ def test_a_comment_that_we_forgot_is_found_by_its_mark_and_never_doubled(hub, pu
     for number in range(101):
         hub.site.comment(hub.epic, f"Another word, the {number}th")
     # A store that was pulled anew knows nothing of the comment.
-    shutil.copytree(pulled_hub[0] / ".keyrail", hub.folder / ".keyrail", dirs_exist_ok=True)
+    shutil.copytree(pulled_hub.folder / ".keyrail", hub.folder / ".keyrail", dirs_exist_ok=True)
     hub.finish(1)
     hub.run("sync", "--no-publish")
     done = hub.json(*only)
@@ -372,7 +341,7 @@ def test_a_killed_backfill_goes_on_and_ends_the_same(empty_hub, pulled_hub, time
     empty_hub.tracker.one_by_one = None
     (row,) = empty_hub.json("backfill")["connections"]
     assert (row["items"], row["error"]) == (66, None)
-    assert empty_hub.facts() == pulled_hub[3]
+    assert empty_hub.facts() == pulled_hub.facts
 
 
 # On a bad day
@@ -424,7 +393,7 @@ def test_what_github_cannot_manage_is_asked_for_in_smaller_pages(empty_hub, pull
     (row,) = empty_hub.json("backfill")["connections"]
     assert (row["items"], row["error"]) == (66, None)
     assert not faults.queue
-    assert empty_hub.facts() == pulled_hub[3]
+    assert empty_hub.facts() == pulled_hub.facts
 
 
 def test_limits_slow_and_never_fail(empty_hub, pulled_hub):
@@ -436,7 +405,7 @@ def test_limits_slow_and_never_fail(empty_hub, pulled_hub):
     ended = empty_hub.run("backfill")
     assert "hub" in ended.err
     assert not faults.queue
-    assert empty_hub.facts() == pulled_hub[3]
+    assert empty_hub.facts() == pulled_hub.facts
 
 
 def test_an_issue_that_is_null_beside_an_error_takes_nothing_along(empty_hub, pulled_hub):
@@ -444,4 +413,4 @@ def test_an_issue_that_is_null_beside_an_error_takes_nothing_along(empty_hub, pu
     (row,) = empty_hub.json("backfill")["connections"]
     assert row["error"] is None
     empty_hub.run("census", "--repair")
-    assert empty_hub.facts() == pulled_hub[3]
+    assert empty_hub.facts() == pulled_hub.facts

@@ -1,6 +1,5 @@
 """The whole road over Linear: two teams of the sample company, pulled and told, on good and on bad days."""
 
-import pickle
 import shutil
 import signal
 from datetime import UTC, datetime, timedelta
@@ -100,15 +99,9 @@ class Rig:
                 issue.updated_at -= timedelta(seconds=2)
         self.site.touch()
 
-    def initiative(self, id_="I1"):
-        return next(row for row in self.json("show")["initiatives"] if row["id"] == id_)
-
     def kept(self):
         """The cards on the issue that carry our mark."""
         return [one for one in self.first.attachments if one.url.endswith(MARK)]
-
-    def facts(self):
-        return self.run("export", "items").out, self.run("export", "links").out
 
 
 @pytest.fixture(scope="module")
@@ -127,55 +120,32 @@ def line_class(company_class):
 
 
 @pytest.fixture(scope="module")
-def fresh_line(tmp_path_factory, tracker):
-    """A workspace file, and the site as bytes; nothing is pulled."""
-    folder = tmp_path_factory.mktemp("line")
-    today = datetime.now(UTC).date()
+def fresh_line(prepare, line_class):
     site = Site()
-    build(site, today)
-    values = {
-        "<URL>": tracker.url,
-        "<START>": f"{today - timedelta(days=40)}",
-        "<END>": f"{today + timedelta(days=40)}",
-    }
-    text = FILE
-    for name, value in values.items():
-        text = text.replace(name, value)
-    (folder / "keyrail.yaml").write_text(text)
-    return folder, pickle.dumps(site)
+    build(site, datetime.now(UTC).date())
+    return prepare(line_class, site, FILE)
 
 
 @pytest.fixture(scope="module")
-def pulled_line(tmp_path_factory, tracker, warm, fresh_line, line_class):
-    """The same after `backfill`, how that ended, and what it found."""
-    source, site = fresh_line
-    folder = tmp_path_factory.mktemp("pulled-line") / "files"
-    shutil.copytree(source, folder)
-    line = line_class(folder=folder, tracker=tracker, warm=warm, site=pickle.loads(site))
-    ended = line.json("backfill")
-    line.run("show")
-    return folder, site, ended, line.facts()
+def pulled_line(tmp_path_factory, fresh_line):
+    return fresh_line.pulled(tmp_path_factory.mktemp("pulled-line") / "files")
 
 
 @pytest.fixture
-def empty_line(tmp_path, tracker, warm, fresh_line, line_class):
-    folder, site = fresh_line
-    shutil.copytree(folder, tmp_path / "files")
-    return line_class(folder=tmp_path / "files", tracker=tracker, warm=warm, site=pickle.loads(site))
+def empty_line(tmp_path, fresh_line):
+    return fresh_line.copy(tmp_path / "files")
 
 
 @pytest.fixture
-def line(tmp_path, tracker, warm, pulled_line, line_class):
-    folder, site, _, _ = pulled_line
-    shutil.copytree(folder, tmp_path / "files")
-    return line_class(folder=tmp_path / "files", tracker=tracker, warm=warm, site=pickle.loads(site))
+def line(tmp_path, pulled_line):
+    return pulled_line.copy(tmp_path / "files")
 
 
 # On a good day
 
 
 def test_what_is_pulled_is_what_linear_has(line, pulled_line):
-    (row,) = pulled_line[2]["connections"]
+    (row,) = pulled_line.ended["connections"]
     assert (row["items"], row["read"], row["expected"], row["error"]) == (73, 73, 68, None)
     levels = [one["level"] for one in line.items().values()]
     assert (levels.count("issue"), levels.count("epic"), levels.count("initiative")) == (68, 3, 2)
@@ -253,7 +223,7 @@ def test_a_card_that_we_forgot_is_found_by_its_mark_and_never_doubled(line, pull
     for number in range(51):
         line.site.attach(line.first, f"https://example.com/{number}", f"Another card, the {number}th")
     # A store that was pulled anew knows nothing of the card.
-    shutil.copytree(pulled_line[0] / ".keyrail", line.folder / ".keyrail", dirs_exist_ok=True)
+    shutil.copytree(pulled_line.folder / ".keyrail", line.folder / ".keyrail", dirs_exist_ok=True)
     line.finish(1)
     line.run("sync", "--no-publish")
     assert line.json(*only)["failed"] == []
@@ -332,7 +302,7 @@ def test_a_killed_backfill_goes_on_and_ends_the_same(empty_line, pulled_line, ti
     empty_line.tracker.one_by_one = None
     (row,) = empty_line.json("backfill")["connections"]
     assert (row["items"], row["error"]) == (73, None)
-    assert empty_line.facts() == pulled_line[3]
+    assert empty_line.facts() == pulled_line.facts
 
 
 # On a bad day
@@ -382,7 +352,7 @@ def test_small_and_broken_pages_are_read_to_their_end(empty_line, pulled_line):
     (row,) = empty_line.json("backfill")["connections"]
     assert (row["items"], row["error"]) == (73, None)
     assert not faults.queue
-    assert empty_line.facts() == pulled_line[3]
+    assert empty_line.facts() == pulled_line.facts
 
 
 def test_limits_slow_and_never_fail(empty_line, pulled_line):
@@ -392,7 +362,7 @@ def test_limits_slow_and_never_fail(empty_line, pulled_line):
     faults.add("too_many", path="History", retry_after=1)
     empty_line.run("backfill")
     assert not faults.queue
-    assert empty_line.facts() == pulled_line[3]
+    assert empty_line.facts() == pulled_line.facts
 
 
 @pytest.mark.parametrize(
