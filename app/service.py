@@ -27,6 +27,7 @@ from config.settings import Settings
 from config.workspace import load, secrets
 from domain.errors import ConfigError, KeyrailError, LockedError, NewerSchemaError, Problem, StorageError
 from domain.workspace import Workspace
+from storage.beside import beside as known_beside
 from storage.engine import Store, open_store, shown_url
 from sync import work
 from sync.arrivals import open_arrivals
@@ -210,24 +211,29 @@ async def beside(task: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
-    """Open the database; one that is away or behind is awaited for `KEYRAIL_DATABASE_WAIT` seconds."""
+    """Open the database, known as a service that runs on it.
+
+    One that is away, behind, or used by a version that must stop first is awaited for `KEYRAIL_DATABASE_WAIT` seconds.
+    """
     deadline, wait = monotonic() + settings.database_wait, 0.5
-    while True:
-        try:
-            store = await open_store(settings.database_url)
-            break
-        except NewerSchemaError:
-            raise
-        except StorageError as error:
-            if monotonic() >= deadline:
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                async with AsyncExitStack() as unless_ready:
+                    store = await open_store(settings.database_url)
+                    unless_ready.push_async_callback(store.close)
+                    await unless_ready.enter_async_context(known_beside(store))
+                    stack.push_async_exit(unless_ready.pop_all())
+                break
+            except NewerSchemaError:
                 raise
-            log.warning("Waiting for the database. %s", error)
-            await asyncio.sleep(min(wait, max(0.0, deadline - monotonic())))
-            wait = min(LONGEST_WAIT, wait * 2)
-    try:
+            except (StorageError, LockedError) as error:
+                if monotonic() >= deadline:
+                    raise
+                log.warning("Waiting for the database. %s", error)
+                await asyncio.sleep(min(wait, max(0.0, deadline - monotonic())))
+                wait = min(LONGEST_WAIT, wait * 2)
         yield store
-    finally:
-        await store.close()
 
 
 @asynccontextmanager

@@ -2,3 +2,6 @@
 
 REVISION = "0003"
 """The newest migration; a test compares it with the migrations folder."""
+
+BESIDE = frozenset({REVISION})
+"""The revisions whose code can go on working with this schema: a service of another one must stop first."""

@@ -205,6 +205,7 @@ def upgrade(context: typer.Context, as_json: Json = False) -> None:
     here = session(context)
 
     async def work() -> Doc:
+        from storage.beside import refuse_others
         from storage.engine import create_store, revision
         from storage.engine import upgrade as migrate
         from storage.revision import REVISION
@@ -217,6 +218,9 @@ def upgrade(context: typer.Context, as_json: Json = False) -> None:
                     f"The database is at revision {before}, newer than this Keyrail knows ({REVISION})."
                     " Upgrade Keyrail; the database was not touched."
                 )
+            if before != REVISION and store.path is None:
+                async with store.read() as tx:
+                    await refuse_others(tx, "Stop it first: it cannot work with the new schema.")
             await migrate(store)
             return {"before": before, "after": await revision(store)}
         finally:
