@@ -59,9 +59,12 @@ def present(url: str) -> Present | None:
         except sqlite3.DatabaseError:
             return None
     import psycopg
+    from psycopg.types.json import set_json_loads
 
     try:
         with psycopg.connect(url.replace("+psycopg", "").replace("postgres://", "postgresql://")) as server:
+            # As text, as SQLite has it: of a value that was read already nobody can tell whether it is one.
+            set_json_loads(lambda text: text, server)
             return read(lambda query: server.execute(query).fetchall())
     except psycopg.Error:
         return None
@@ -140,7 +143,7 @@ def check_in(row: Sequence[Any]) -> CheckIn:
     )
 
 
-def value(stored: Any) -> Any:  # Any: a JSON value, which SQLite hands out as text
+def value(stored: Any) -> Any:  # Any: a JSON value, which both databases hand out as text here
     """Return a JSON column's value."""
     return orjson.loads(stored) if isinstance(stored, str | bytes) else stored
 
