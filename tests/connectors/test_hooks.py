@@ -2,13 +2,14 @@
 
 import pytest
 
-from connectors.github import events as github_events
 from connectors.github import hooks as github
+from connectors.github.events import IGNORED as IGNORED_OF_GITHUB
 from connectors.hooks import Hook, Place, Receiver
 from connectors.jira import hooks as jira
-from connectors.jira import webhook as jira_webhook
+from connectors.jira.webhook import IGNORED as IGNORED_OF_JIRA
+from connectors.jira.webhook import SPRINT_EVENTS, VERSION_EVENTS
 from connectors.linear import hooks as linear
-from connectors.linear import webhook as linear_webhook
+from connectors.linear.webhook import IGNORED as IGNORED_OF_LINEAR
 from connectors.registry import CONNECTORS
 from domain.errors import RejectedError
 
@@ -18,9 +19,9 @@ JIRA = (*jira.EVENTS, *jira.LINKS, *jira.AROUND)
 @pytest.mark.parametrize(
     ("wanted", "ignored"),
     [
-        (JIRA, jira_webhook.IGNORED),
-        (github.TITLES, github_events.IGNORED),
-        (linear.EVENTS, linear_webhook.IGNORED),
+        (JIRA, IGNORED_OF_JIRA),
+        (github.TITLES, IGNORED_OF_GITHUB),
+        (linear.EVENTS, IGNORED_OF_LINEAR),
     ],
 )
 def test_no_event_is_asked_for_that_changes_nothing_here(wanted, ignored):
@@ -30,7 +31,7 @@ def test_no_event_is_asked_for_that_changes_nothing_here(wanted, ignored):
 
 def test_every_event_of_jira_that_changes_something_is_asked_for():
     known = {"jira:issue_created", "jira:issue_updated", "jira:issue_deleted", "issuelink_created", "issuelink_deleted"}
-    assert set(JIRA) == known | jira_webhook.SPRINT_EVENTS | jira_webhook.VERSION_EVENTS
+    assert set(JIRA) == known | SPRINT_EVENTS | VERSION_EVENTS
 
 
 def test_every_connector_can_set_up_webhooks():

@@ -282,6 +282,31 @@ async def test_a_webhook_with_our_address_that_somebody_made_is_given_our_secret
     assert row["action"] == "unchanged"
 
 
+async def test_a_webhook_that_signs_nothing_is_seen_and_given_our_secret(tracker_of):
+    tracker = tracker_of("jira-cloud")
+    await tracker.do("register")
+    tracker.first().secret = None
+    (row,) = await tracker.do("list")
+    assert row["differs"] == ["signs nothing"]
+    await tracker.do("register")
+    assert tracker.first().secret == SECRET
+
+
+async def test_a_second_webhook_with_our_address_is_one_too_many(tracker_of):
+    tracker = tracker_of("jira-cloud")
+    await tracker.do("register")
+    ours = tracker.first()
+    tracker.site.webhooks[1] = replace(ours, id=1)
+    rows = await tracker.do("list")
+    assert [(row["id"], row["state"], row["differs"]) for row in rows] == [
+        (str(ours.id), "ok", []),
+        ("1", "differs", ["is one too many"]),
+    ]
+    rows = await tracker.do("register")
+    assert [row["action"] for row in rows] == ["unchanged", "removed"]
+    assert list(tracker.site.webhooks) == [ours.id]
+
+
 async def test_the_store_holds_nothing_that_the_secret_could_be_told_from(tracker):
     await tracker.do("register")
     async with tracker.store.read() as tx:
