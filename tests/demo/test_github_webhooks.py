@@ -162,6 +162,15 @@ async def test_it_is_greeted_and_told_what_it_asked_for(client, site, sender, re
     assert (await client.get(path)).json()["last_response"] == {"code": 200, "status": "active", "message": "OK"}
 
 
+async def test_a_repository_is_told_of_itself_alone(client, site, sender, receiver):
+    await registered(client, receiver)
+    await sender.idle()
+    receiver.got.clear()
+    site.create(site.add_repository(site.accounts["acme"], "kit"), "Elsewhere")
+    await sender.idle()
+    assert receiver.got == []
+
+
 async def test_a_form_carries_the_body_in_a_field(client, site, sender, receiver):
     await registered(client, receiver, content_type="form")
     await sender.idle()

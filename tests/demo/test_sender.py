@@ -209,6 +209,8 @@ async def test_they_overtake_each_other_within_the_window(sites, receiver):
     came = [id for _, id, *_ in receiver.got]
     assert came != sent
     assert set(came) == set(sent)
+    tries = [one.attempts[0].at for one in ledger.deliveries]
+    assert 0.1 < (max(tries) - min(tries)).total_seconds()
 
 
 async def test_late_ones_come_last(sites, receiver):
