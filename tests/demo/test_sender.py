@@ -204,13 +204,13 @@ async def test_forged_ones_bear_the_id_of_a_genuine_one_and_are_never_acknowledg
 
 
 async def test_they_overtake_each_other_within_the_window(sites, receiver):
-    ledger = await chances(sites, receiver, shuffle=0.2)
+    ledger = await chances(sites, receiver, shuffle=1.5)
     sent = [one.letter.guid for one in ledger.deliveries]
     came = [id for _, id, *_ in receiver.got]
     assert came != sent
     assert set(came) == set(sent)
     tries = [one.attempts[0].at for one in ledger.deliveries]
-    assert 0.1 < (max(tries) - min(tries)).total_seconds()
+    assert (max(tries) - min(tries)).total_seconds() > 1.0
 
 
 async def test_late_ones_come_last(sites, receiver):
