@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, WorkflowStatus
+from structlog.contextvars import bound_contextvars
 
 from storage.jobs import jobs_explained, jobs_file, jobs_url, prepare_jobs_file
 from sync.jobs import QUEUES, Jobs, Run, place
@@ -201,7 +202,8 @@ async def _launched(database_url: str, run: Run, executor: str, drain: float) ->
         going.add(task)
 
         async def step() -> None:  # DBOS awaits nothing but what is an `async def` itself
-            await run(job, key)
+            with bound_contextvars(job_id=DBOS.workflow_id):
+                await run(job, key)
 
         try:
             await DBOS.run_step_async({"name": job}, step)

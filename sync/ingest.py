@@ -522,6 +522,7 @@ async def finish_history(
 
 def with_dates(context: Context, source: Source, item: WorkItem, past: Sequence[Transition]) -> WorkItem:
     """Return the item with the dates that its history proves; without a trace of it the tracker's own stay."""
+    told = any(entry.field == "status" for entry in past) or "no_history" not in item.flags
     statuses = source.reading.facts.get("statuses", {})
 
     def category_of(status: str | None, status_id: str | None, resolution: str | None) -> Category | None:
@@ -532,7 +533,7 @@ def with_dates(context: Context, source: Source, item: WorkItem, past: Sequence[
     return replace(
         item,
         former_keys=tuple(dict.fromkeys([*item.former_keys, *named])),
-        started_at=started,
+        started_at=started if told else item.started_at or started,
         completed_at=completed or item.completed_at,
         canceled_at=canceled or item.canceled_at,
     )
@@ -571,7 +572,8 @@ def stated(item: WorkItem, known: Mapping[str, Stored], unstated: Mapping[str, f
 def carried_over(item: WorkItem, before: Stored | None) -> WorkItem:
     """Return the item with what a newer version does not state.
 
-    That is the names it had, its start from the history, and the id of a parent that it names by key alone.
+    That is the names it had, what its history proves of its start and its end, and the id of a parent that it names
+    by key alone.
     """
     if before is None:
         return item
@@ -580,10 +582,16 @@ def carried_over(item: WorkItem, before: Stored | None) -> WorkItem:
     former = before.item.former_keys
     if before.item.key != item.key:
         former = (*(name for name in former if name != item.key), before.item.key)
-    started = before.item.started_at if before.history_at is not None else None
-    if former == item.former_keys and (started is None or started == item.started_at):
+    proved = before.item if before.history_at is not None else item
+    ended = proved if (proved.category, proved.status) == (item.category, item.status) else item
+    dates = {
+        "started_at": proved.started_at or item.started_at,
+        "completed_at": item.completed_at or ended.completed_at,
+        "canceled_at": item.canceled_at or ended.canceled_at,
+    }
+    if former == item.former_keys and all(getattr(item, name) == at for name, at in dates.items()):
         return item
-    return revised(item, former_keys=former, started_at=started or item.started_at)
+    return revised(item, former_keys=former, **dates)
 
 
 def facts(item: WorkItem) -> tuple[object, ...]:

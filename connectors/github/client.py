@@ -32,6 +32,7 @@ from connectors.github.walk import Done, Sizes, Slice, Step, data_of, growing, s
 from connectors.graphql import errors_of
 from connectors.http import Client
 from connectors.lanes import each, side_by_side
+from connectors.recall import recall
 from domain.errors import NotFoundError, RejectedError
 from domain.workspace import Connection
 
@@ -170,14 +171,14 @@ async def locate(
 
 
 async def _visible(client: Client, repository: str) -> bool:
-    note = f"visible: {repository}"
-    if note not in client.notes:
+    async def seen() -> bool:
         try:
             _, told = await ask(client, queries.repositories([repository]))
-            client.notes[note] = isinstance(data_of(told).get("r0"), dict)
+            return isinstance(data_of(told).get("r0"), dict)
         except (NotFoundError, RejectedError, ValueError):
-            client.notes[note] = False
-    return bool(client.notes[note])
+            return False
+
+    return await recall(client, f"visible: {repository}", seen)
 
 
 async def _by_number(client: Client, site: Site, id: str, key: str) -> Located:

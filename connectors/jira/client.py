@@ -18,6 +18,7 @@ from connectors.jira.family import inside
 from connectors.jira.listing import SERVER_PAGE, listing_of, matching
 from connectors.jira.site import LANES, Found, Site, as_object, find, nothing, numbered, page_of, parent_of, site_of
 from connectors.lanes import each, side_by_side
+from connectors.recall import recall
 from domain.errors import NotFoundError, RejectedError
 from domain.workspace import Connection
 
@@ -169,11 +170,11 @@ async def _still_in_scope(
 async def _unseen(
     client: Client, connection: Connection, reading: Reading, site: Site, id: str, last_in: str
 ) -> Located:
-    roster = client.notes.get("roster")
-    if not isinstance(roster, set):
-        visible = await projects(client, site.api)
-        roster = {str(project.get(name, "")).lower() for project in visible.values() for name in ("key", "name", "id")}
-        client.notes["roster"] = roster
+    async def visible() -> set[str]:
+        seen = await projects(client, site.api)
+        return {str(project.get(name, "")).lower() for project in seen.values() for name in ("key", "name", "id")}
+
+    roster = await recall(client, "roster", visible)
     before = [last_in] if last_in else [] if connection.scope.get("jql") else list(queries.project_keys(connection))
     known = reading.facts.get("visible_projects")
     lost = [key for key in before or (known if isinstance(known, list) else []) if str(key).lower() not in roster]

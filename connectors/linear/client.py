@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import Json, Located, Page, Reading, Resume
@@ -30,19 +28,10 @@ from connectors.linear.site import (
 )
 from connectors.linear.whole import complete
 from connectors.linear.windows import Window, sizes, windows_of
+from connectors.recall import recall
 from domain.workspace import Connection
 
 LISTS = ("issues", "projects", "initiatives")
-ROSTER, ROSTER_LASTS = "roster", timedelta(minutes=1)
-"""note of a session: which teams we see, and how long that is believed"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roster:
-    """What the teams that we see were called when we asked."""
-
-    names: frozenset[str]
-    asked_at: datetime
 
 
 async def count(client: Client, connection: Connection, reading: Reading) -> int | None:
@@ -205,15 +194,10 @@ async def _unseen(
 
 
 async def visible_teams(client: Client) -> frozenset[str]:
-    """Return what the teams that we see now may be called, in lower case.
+    """Return what the teams that we see now may be called, in lower case."""
 
-    Asked for many ids in a row at most once a minute; older it would call deleted what went private since.
-    """
-    known = client.notes.get(ROSTER)
-    if isinstance(known, Roster) and client.now - known.asked_at < ROSTER_LASTS:
-        return known.names
-    asked_at = client.now
-    nodes = await all_nodes(client, queries.TEAMS, "teams")
-    names = frozenset(name for node in nodes for name in names_of(str(node.get("id")), node))
-    client.notes[ROSTER] = Roster(names=names, asked_at=asked_at)
-    return names
+    async def visible() -> frozenset[str]:
+        nodes = await all_nodes(client, queries.TEAMS, "teams")
+        return frozenset(name for node in nodes for name in names_of(str(node.get("id")), node))
+
+    return await recall(client, "roster", visible)
