@@ -5,7 +5,7 @@ One row per target, subject and address: changes that come before a send fold in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,10 @@ from storage.tables import Base, Outgoing, Publication
 
 outbox = Base.metadata.tables[Outgoing.__tablename__]
 publications = Base.metadata.tables[Publication.__tablename__]
+
+
+MAY_SAY = "may_say"
+"""under which name the ledger keeps what a place may say since a write whose answer nobody saw; None is nothing"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -95,6 +99,15 @@ async def waiting(tx: Transaction) -> list[Due]:
         )
         for row in await tx.execute(query)
     ]
+
+
+async def attempt(tx: Transaction, told: Published, may_say: Sequence[Mapping[str, object] | None]) -> None:
+    """Note before a write what the place may say after it, whether or not we live to see the answer.
+
+    What `remember` then writes takes the note back; until it does, none of it is a human's.
+    """
+    content = {**told.content, MAY_SAY: list(may_say)}
+    await tx.execute(update(publications).where(*at(publications, told.place)).values(content=content))
 
 
 async def fail(tx: Transaction, place: Place, error: str, *, final: bool) -> None:

@@ -146,9 +146,12 @@ def compare(
         return write("create", "first time")
     if told.overridden_at is not None:
         return write("skip", "changed by a person since our last write; give it back with publish --release")
-    if told.fingerprint == fingerprint(after):
+    unconfirmed = outbox.MAY_SAY in told.content
+    if told.fingerprint == fingerprint(after) and not unconfirmed:
         return write("skip", "unchanged")
-    reason = cause(row, told, update, before or {}, after)
+    reason = cause(row, told, update, before or {}, after) or (
+        "our last write was not confirmed" if unconfirmed else None
+    )
     if reason is None:
         return write("skip", "moved by less than the row asks for")
     if row.when.at_most is not None and now < told.sent_at + row.when.at_most:
@@ -280,6 +283,12 @@ def content_of(kept: Mapping[str, object]) -> dict[str, object]:
     """Return the content out of what the outbox and the ledger keep."""
     content = kept.get("content")
     return dict(content) if isinstance(content, Mapping) else {}
+
+
+def ours(kept: Mapping[str, object]) -> list[object]:
+    """Return what a place says if nobody but us wrote there: what it was last told, or what was just being written."""
+    may_say = kept.get(outbox.MAY_SAY)
+    return [content_of(kept), *(may_say if isinstance(may_say, list) else ())]
 
 
 def entry_of(kept: Mapping[str, object]) -> str | None:
@@ -415,17 +424,18 @@ async def send_one(
         there = await current(source, outlet, spot)
         now_there = there.content if there is not None else None
         spot = replace(spot, id=there.id if there is not None else None)
-        touched = told is not None and told.fingerprint != "released" and now_there != content_of(told.content)
+        touched = told is not None and told.fingerprint != "released" and now_there not in ours(told.content)
         if touched and (now_there != content or due.action == "delete"):
             async with context.store.write() as tx:
                 await outbox.override(tx, due.place, context.now())
             done.overridden.append({**document, "before": now_there, "reason": "changed by a person"})
             return None
-        if due.action == "delete":
-            if now_there is not None:
-                await source.client.send(outlet.remove(spot))
-        elif now_there != content:
-            await source.client.send(outlet.render(content, spot))
+        wanted = None if due.action == "delete" else content
+        if now_there != wanted:
+            if told is not None:
+                async with context.store.write() as tx:
+                    await outbox.attempt(tx, told, [now_there, wanted])
+            await source.client.send(outlet.remove(spot) if wanted is None else outlet.render(wanted, spot))
         async with context.store.write() as tx:
             await outbox.remember(tx, replace(due, content={**due.content, "entry": spot.id}), context.now())
         done.sent.append(document)

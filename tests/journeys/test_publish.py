@@ -3,6 +3,8 @@
 import signal
 from datetime import timedelta
 
+import pytest
+
 from app.demo.site import History, Item
 
 KEY = "keyrail:demo:jira-badge:initiative:{}"
@@ -208,6 +210,30 @@ def test_a_publish_that_is_killed_goes_on_and_writes_nothing_twice(company):
     assert company.json(*only)["failed"] == []
     assert (len(links(company)), len(posts(company))) == (6, 6)
     assert {write["action"] for write in company.json(*only, "--plan")["writes"]} == {"skip"}
+
+
+@pytest.mark.parametrize("then", ["moves on", "moves back"])
+def test_what_a_killed_publish_wrote_is_not_taken_for_a_persons(published, then):
+    only, running = ("publish", "--subject", "I1"), None
+    statuses = {issue.key: issue.status for issue in published.site.issues.values()}
+    finish_work(published, "I1")
+    # The eighth request is the fourth write: it is carried out, and we never learn of it.
+    published.forget()
+    published.stop_after("/remotelink", 8, signal.SIGKILL, lambda: running)
+    running = published.start(*only)
+    assert running.wait().code == -signal.SIGKILL
+    if then == "moves on":
+        finish_work(published, "I1", 5)
+    else:
+        for issue in published.site.issues.values():
+            if issue.status != statuses[issue.key]:
+                published.site.change(issue, status=statuses[issue.key])
+        published.run("sync", "--no-publish")
+    done = published.json(*only)
+    assert (done["overridden"], done["failed"]) == ([], [])
+    said = {link["title"] for (_, name), link in links(published).items() if name == KEY.format("I1")}
+    assert len(said) == 1
+    assert {write["reason"] for write in published.json(*only, "--plan")["writes"]} == {"unchanged"}
 
 
 def test_a_subject_without_an_address_is_named_by_check(company):
