@@ -282,6 +282,16 @@ async def test_history_proves_start_and_completion(road, item, clock):
     assert (await road.items())["1"].item.started_at == known.item.started_at
 
 
+@pytest.mark.parametrize("category", ["in_progress", "done", "todo"])
+async def test_where_the_tracker_keeps_no_past_its_own_start_stays(road, item, clock, category):
+    began = clock() - timedelta(days=5)
+    word = {"in_progress": "Doing", "done": "Shut", "todo": "Open"}[category]
+    stated = {"status": word, "category": category, "started_at": began, "flags": ("no_history",)}
+    await road.receive(item("1", created_at=clock() - timedelta(days=9), **stated))
+    await finish(road, "1")
+    assert (await road.items())["1"].item.started_at == began
+
+
 async def test_a_replayed_history_counts_for_items_that_did_not_move(road, item, clock):
     await road.receive(item("1", status="Shut", category="done", created_at=clock() - timedelta(days=9)))
     await finish(road, "1")
