@@ -5,6 +5,7 @@ A delivery is a hint. It counts as read when what it names is stored, so that a 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +105,7 @@ async def take_in_batch(context: Context, source: Live, rows: Sequence[Received]
             told.add(change, row.read_at)
     try:
         await apply(context, source, told, done)
-    except KeyrailError:
+    except (KeyrailError, asyncio.CancelledError):  # none of them is to blame
         async with context.store.write() as tx:
             await inbox.give_back(tx, readable)
         raise

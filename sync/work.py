@@ -5,6 +5,7 @@ A job takes what waits in the database, so that doing it twice, or once more aft
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -196,11 +197,19 @@ async def do(room: Room, job: str, key: str) -> bool:
         log.exception("%s %s", job, key)
         wait = patience(attempt.attempts, error)
         ended = replace(attempt, error=f"{type(error).__name__}: {error}", retry_at=context.now() + wait)
+    except asyncio.CancelledError:  # the service ends, which is no fault of the job
+        await note(context, job, key, before)
+        raise
     else:
         ended = None
-    async with context.store.write() as tx:
-        await (setbacks.save(tx, ended) if ended is not None else setbacks.clear(tx, job, key))
+    await note(context, job, key, ended)
     return ended is None or ended == before
+
+
+async def note(context: Context, job: str, key: str, failed: Failed | None) -> None:
+    """Note how a job ended; None is well."""
+    async with context.store.write() as tx:
+        await (setbacks.save(tx, failed) if failed is not None else setbacks.clear(tx, job, key))
 
 
 def attempted(before: Failed | None, job: str, key: str, now: datetime) -> Failed:

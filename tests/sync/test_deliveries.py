@@ -1,5 +1,6 @@
 """What a tracker tells of its own accord: read once, folded, never lost, and stopped by nothing but itself."""
 
+import asyncio
 import itertools
 
 import orjson
@@ -136,6 +137,30 @@ async def test_a_tracker_that_is_away_loses_and_parks_nothing(pulled, item):
     await deliveries.take_in(pulled.context, paper.live())
     assert (await states(pulled))["done"] == [(row, 1)]
     assert (await pulled.items())["2"].item.title == "read again"
+
+
+async def test_a_service_that_is_stopped_while_it_reads_blames_no_delivery(pulled, item):
+    paper, reading = pulled.tracker(), asyncio.Event()
+
+    async def slow(*_arguments):
+        reading.set()
+        await asyncio.Event().wait()
+        yield
+
+    paper.fetch, there = slow, paper.fetch
+    paper.changed = [item("2", parent_id="1", title="read again", updated_at=pulled.clock())]
+    row = await told(pulled, {"refetch": "2"})
+    for _ in range(deliveries.POISON + 1):
+        reading.clear()
+        job = asyncio.create_task(deliveries.take_in(pulled.context, paper.live()))
+        await reading.wait()
+        job.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await job
+    assert (await states(pulled))["new"] == [(row, 0)]
+    paper.fetch = there
+    await deliveries.take_in(pulled.context, paper.live())
+    assert (await states(pulled))["done"] == [(row, 1)]
 
 
 async def test_a_delivery_that_its_readers_die_of_is_parked_and_the_others_are_read(pulled, item):
