@@ -220,7 +220,7 @@ def set_pragmas(connection: Any, _record: object) -> None:  # Any: SQLAlchemy's 
     for pragma in (
         "journal_mode=WAL",
         "synchronous=NORMAL",
-        "busy_timeout=5000",
+        "busy_timeout=30000",
         "foreign_keys=ON",
         "cache_size=-16000",
     ):
@@ -344,7 +344,7 @@ SIGNS = {
     "permission denied": "Check the rights of this user on it.",
     "not a database": "The file is something else: name another in KEYRAIL_DATABASE_URL.",
     "malformed": "The file is damaged: restore a backup, or move it away and run keyrail backfill.",
-    "database is locked": "Another process is writing for longer than 5 seconds. Run again when it is done.",
+    "database is locked": "Another process is writing for longer than 30 seconds. Run again when it is done.",
     "connection refused": "Is the server running, and are host and port right?",
     "password authentication": "Check user and password in KEYRAIL_DATABASE_URL.",
     "could not translate host": "Check the host in KEYRAIL_DATABASE_URL.",

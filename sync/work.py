@@ -25,7 +25,7 @@ from sync.answers import report
 from sync.context import Context, Live
 from sync.jobs import Jobs
 from sync.places import STREAM
-from sync.poll import WATERMARK
+from sync.poll import COMPLETE, WATERMARK
 from sync.refresh import catch_up
 from sync.schedule import Duty
 
@@ -61,8 +61,16 @@ class Room(Protocol):
 
 
 async def pull(room: Room, name: str) -> None:
-    """Read what changed in a connection; one that was never read is read whole, the present first."""
+    """Read what changed in a connection; one that was never read is read whole, the present first.
+
+    Pulls that waited behind a long one find that it is done.
+    """
     context = room.context
+    async with context.store.read() as tx:
+        complete_to = await checkpoints.load(tx, name, COMPLETE)
+    lately = context.workspace.connections[name].poll / 2
+    if complete_to is not None and context.now() - datetime.fromisoformat(complete_to) < lately:
+        return
     async with room.source(name) as source, context.store.lock(name):
         asked = source.client.requests
         (pulled,) = await runs.sync(context, {name: source})

@@ -71,7 +71,7 @@ async def test_sqlite_forgets_no_setting_between_connections(sqlite_url):
         for tx in (first, second):
             assert (await tx.scalar(text("PRAGMA journal_mode"))) == "wal"
             assert (await tx.scalar(text("PRAGMA foreign_keys"))) == 1
-            assert (await tx.scalar(text("PRAGMA busy_timeout"))) == 5000
+            assert (await tx.scalar(text("PRAGMA busy_timeout"))) == 30000
     await store.close()
 
 
