@@ -63,13 +63,15 @@ class Room(Protocol):
 async def pull(room: Room, name: str) -> None:
     """Read what changed in a connection; one that was never read is read whole, the present first.
 
-    Pulls that waited behind a long one find that it is done.
+    Pulls that waited behind a long one which ended well find that it is done.
     """
     context = room.context
     async with context.store.read() as tx:
         complete_to = await checkpoints.load(tx, name, COMPLETE)
+        attempt = await setbacks.of_job(tx, "pull", name)
     lately = context.workspace.connections[name].poll / 2
-    if complete_to is not None and context.now() - datetime.fromisoformat(complete_to) < lately:
+    first = attempt is None or attempt.attempts == 1
+    if first and complete_to is not None and context.now() - datetime.fromisoformat(complete_to) < lately:
         return
     async with room.source(name) as source, context.store.lock(name):
         asked = source.client.requests

@@ -1,57 +1,196 @@
-"""Jobs of the service: what becomes of one that does not end well."""
+"""What becomes of jobs: those that fail are counted and tried again later, what nobody was asked for is found."""
 
-import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import timedelta
 
+import orjson
 import pytest
 
-from domain.errors import VendorUnavailableError
-from storage import setbacks
+from domain.errors import AuthError, LockedError, VendorUnavailableError
+from storage import checkpoints, dirty, inbox, setbacks, snapshots
 from sync import work
-from sync.context import Context
+from sync.ingest import MAPPED
+from sync.poll import COMPLETE
 
 
-@dataclass
 class Room:
-    """Where a job is done whose tracker cannot be opened: it fails, or never answers."""
+    """A room (`sync.work.Room`) over the paper trackers of a road; `asked` keeps what is asked for."""
 
-    context: Context
-    error: Exception | None = None
-    asked: asyncio.Event | None = None
+    def __init__(self, road):
+        self.context = road.context
+        self.jobs = self
+        self.trackers = {name: road.tracker(name) for name in road.sources}
+        self.asked = []
+
+    async def ask(self, job, key, *, id):
+        self.asked.append((job, key, id))
+
+    async def counts(self):
+        return {}
+
+    async def prune(self, before):
+        return 0
+
+    def soon(self, job, key):
+        self.asked.append((job, key, "soon"))
 
     @asynccontextmanager
-    async def source(self, _name, *, rediscover=False):
-        if self.error is not None:
-            raise self.error
-        self.asked.set()
-        await asyncio.Event().wait()
+    async def source(self, name, *, rediscover=False):
+        yield self.trackers[name].live()
+
+
+@pytest.fixture
+def room(pulled):
+    return Room(pulled)
+
+
+async def failures(room):
+    async with room.context.store.read() as tx:
+        return {(one.job, one.key): (one.attempts, one.error, one.retry_at) for one in await setbacks.every(tx)}
+
+
+async def test_a_pull_that_fails_is_tried_again_later_and_later(room, clock):
+    room.trackers["jira"].broken = True
+    waits = []
+    for attempt in range(1, 5):
+        assert await work.do(room, "pull", "jira") is False
+        attempts, error, retry_at = (await failures(room))["pull", "jira"]
+        assert (attempts, error) == (attempt, "jira: 503")
+        waits.append((retry_at - clock()).total_seconds())
+        assert await work.do(room, "pull", "jira") is True  # not yet: nothing is tried
+        assert (await failures(room))["pull", "jira"][0] == attempt
+        clock.at = retry_at
+    assert waits == [5, 10, 20, 40]
+    room.trackers["jira"].broken = False
+    assert await work.do(room, "pull", "jira") is True
+    assert await failures(room) == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "seconds"),
+    [
+        (VendorUnavailableError("away"), 1, 5),
+        (VendorUnavailableError("away"), 40, 900),
+        (AuthError("refused"), 1, 900),
+        (ValueError("a fault of ours"), 2, 10),
+    ],
+)
+def test_how_long_is_waited(error, attempts, seconds):
+    assert work.patience(attempts, error) == timedelta(seconds=seconds)
+
+
+async def test_one_broken_connection_stops_no_other(room):
+    room.trackers["jira"].broken = True
+    assert await work.do(room, "pull", "jira") is False
+    assert await work.do(room, "pull", "other") is True
+    assert list(await failures(room)) == [("pull", "jira")]
+
+
+async def test_a_lock_that_another_holds_is_no_failure(room):
+    async with room.context.store.lock("jira"):
+        assert await work.do(room, "pull", "jira") is True
+    assert await failures(room) == {}
+
+
+async def test_what_kills_its_process_each_time_is_left_alone_for_an_hour(room, clock):
+    """The process ends while the job runs: only the count of the attempt is left behind."""
+
+    @asynccontextmanager
+    async def killed(name, *, rediscover=False):
+        raise KeyboardInterrupt
         yield
 
-
-async def noted(road):
-    async with road.store.read() as tx:
-        return [(one.job, one.key, one.attempts, one.error) for one in await setbacks.every(tx)]
-
-
-async def test_a_failure_is_counted_and_tried_again_later(pulled):
-    room = Room(pulled.context, VendorUnavailableError("jira: 503"))
-    assert not await work.do(room, "deliveries", "jira")
-    assert await noted(pulled) == [("deliveries", "jira", 1, "jira: 503")]
-    assert await work.do(room, "deliveries", "jira")
-    assert await noted(pulled) == [("deliveries", "jira", 1, "jira: 503")]
-    pulled.clock.forward(seconds=6)
-    assert not await work.do(room, "deliveries", "jira")
-    assert await noted(pulled) == [("deliveries", "jira", 2, "jira: 503")]
+    living, room.source = room.source, killed
+    for _ in range(work.POISON):
+        with pytest.raises(KeyboardInterrupt):
+            await work.do(room, "pull", "jira")
+    room.source = living
+    assert await work.do(room, "pull", "jira") is True
+    assert (await failures(room))["pull", "jira"][0] == work.POISON
+    clock.forward(hours=1)
+    assert await work.do(room, "pull", "jira") is True
+    assert await failures(room) == {}
 
 
-async def test_a_job_that_the_end_of_the_service_stops_has_not_failed(pulled):
-    for _ in range(work.POISON + 1):
-        room = Room(pulled.context, asked=asyncio.Event())
-        job = asyncio.create_task(work.do(room, "deliveries", "jira"))
-        await room.asked.wait()
-        assert await noted(pulled) == [("deliveries", "jira", 1, "")]
-        job.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await job
-        assert await noted(pulled) == []
+async def test_a_fault_of_ours_is_told_and_stops_this_job_alone(room, caplog):
+    @asynccontextmanager
+    async def broken(name, *, rediscover=False):
+        raise RuntimeError("a fault")
+        yield
+
+    room.source = broken
+    assert await work.do(room, "pull", "jira") is False
+    assert (await failures(room))["pull", "jira"][1] == "RuntimeError: a fault"
+    assert "pull jira" in caplog.text
+
+
+async def test_pulls_that_waited_behind_another_find_it_done(room, clock):
+    room.trackers["jira"].broken = True
+    async with room.context.store.write() as tx:
+        await checkpoints.save(tx, "jira", COMPLETE, clock())
+    assert await work.do(room, "pull", "jira") is True
+    clock.forward(minutes=5)
+    assert await work.do(room, "pull", "jira") is False
+
+
+async def test_a_job_of_a_connection_that_left_the_file_is_nothing(room):
+    assert await work.do(room, "pull", "gone") is True
+    assert await failures(room) == {}
+
+
+async def test_what_waits_and_nobody_was_asked_for_is_asked_for(room, clock):
+    """A process that dies between the row and the job leaves the row, and the next look finds it."""
+    async with room.context.store.write() as tx:
+        body = inbox.pack(orjson.dumps([{"refetch": "2"}]))
+        await inbox.put(tx, connection="jira", delivery_id="1", kind="webhook", body=body, read_at=clock())
+        await dirty.note(tx, items=[("jira", "2")])
+        failed = setbacks.Failed(job="census", key="other", attempts=1, error="away", retry_at=clock())
+        await setbacks.save(tx, failed)
+        await setbacks.save(tx, replace(failed, key="jira", retry_at=clock() + timedelta(minutes=1)))
+        await setbacks.save(tx, replace(failed, job="pull", error=""))
+    await work.wake(room)
+    await work.wake(room)
+    assert {(job, key) for job, key, _ in room.asked} == {
+        ("deliveries", "jira"),
+        ("sums", "all"),
+        ("census", "other"),
+    }
+    assert len({id for _, _, id in room.asked}) == 3  # asked twice within one tick, done once
+
+
+async def test_the_report_of_a_day_is_kept_once_and_as_it_was(room, clock):
+    day = room.context.today
+    await work.do(room, "snapshot", "all")
+    async with room.context.store.read() as tx:
+        assert await snapshots.has(tx, day)
+    async with room.context.store.write() as tx:
+        assert await snapshots.keep(tx, day, clock(), "other", {"later": True}) is False
+
+
+async def test_a_replica_with_another_file_leaves_the_numbers_alone(room, item, pulled):
+    """It reads and notes what moved; who has the file of the store computes it."""
+    room.context = replace(
+        room.context, adopts=False, workspace=replace(room.context.workspace, digest="not read by the others yet")
+    )
+    clock = pulled.clock
+    room.trackers["jira"].changed = [item("2", parent_id="1", category="done", updated_at=clock())]
+    assert await work.do(room, "pull", "jira") is True
+    assert (await pulled.progress("I1")).value == 0.5
+    async with pulled.store.read() as tx:
+        assert (await checkpoints.note(tx, MAPPED))["digest"] == pulled.context.workspace.digest
+        assert await dirty.count(tx) > 0
+    room.context = pulled.context
+    assert await work.do(room, "sums", "all") is True
+    assert (await pulled.progress("I1")).value == 1.0
+
+
+async def test_a_locked_error_from_within_is_no_failure(room):
+    @asynccontextmanager
+    async def held(name, *, rediscover=False):
+        raise LockedError("jira: another pull is running")
+        yield
+
+    room.source = held
+    assert await work.do(room, "pull", "jira") is True
+    assert await failures(room) == {}
