@@ -40,7 +40,7 @@ class Memory:
         names = {place.name for place in wanted}
         return [
             Place(name=name, path=str(kept["path"]), events=(), scope=str(kept["scope"]), alone=bool(kept["alone"]))
-            for name, kept in self.places.items()
+            for name, kept in sorted(self.places.items())
             if name not in names
         ]
 
