@@ -1,4 +1,4 @@
-"""Sums of random days as distributions, convolved by Fourier transform; the only place of the sums that loads numpy.
+"""Sums of random days as distributions, convolved by Fourier transform; loads numpy.
 
 What the numbers mean is said in `forecast`, which imports this where a distribution is really needed.
 """

@@ -1,13 +1,15 @@
 """When will it be done: daily completions to dates and a probability, trend of a metric to a date.
 
-The distribution is computed by convolution, so there is no seed and no luck in it.
+Where nothing but history enters, the distribution is computed by convolution, without a seed and without luck; growth,
+calendars and ranges are simulated. How several initiatives share one throughput is told in `features`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from hashlib import sha256
 from math import ceil, isfinite
 from statistics import median
 from zoneinfo import ZoneInfo
@@ -45,6 +47,11 @@ class Forecast:
 NO_FORECAST = Forecast()
 
 
+def seed_of(workspace: str, kind: str, id: str, day: date) -> int:
+    """Return the seed of a subject's futures on a local day: the same day gives the same forecast."""
+    return int.from_bytes(sha256(f"{workspace}\n{kind}\n{id}\n{day.isoformat()}".encode()).digest()[:8])
+
+
 def outlook(
     flow: Flow,
     *,
@@ -53,27 +60,51 @@ def outlook(
     due: date | None,
     today: date,
     policy: ForecastPolicy,
+    seed: int = 0,
 ) -> Forecast:
     """Return the forecast of a subject from its flow, within the guards of semantics section 6.
 
-    `today` is the day of the snapshot: it is not in the history, and day 1 is the day after it. Growth,
-    calendar factors and ranges are not modelled: the flag `forecast_inputs_ignored` says so.
+    `today` is the day of the snapshot: it is not in the history, and day 1 is the day after it. `seed` (`seed_of`)
+    matters only where the policy asks for what has to be simulated.
     """
     days = history(flow, today, policy.window)
+    withheld = guarded(days, flow, flow.remaining, progress=progress, start=start, today=today)
+    if withheld is not None:
+        return withheld
+    sample, flags = without_imports(days, policy.bulk_days)
+    until = (due - today).days if due is not None else None
+    if is_simulated(policy):
+        found, q = simulated(sample, flow.remaining, today=today, until=until, policy=policy, seed=seed)
+    else:
+        found, q = finish(sample, flow.remaining, max_days=policy.max_days, until=until)
+    return told(found, q, today, flags)
+
+
+def guarded(
+    days: Sequence[int], flow: Flow, remaining: int, *, progress: float | None, start: date | None, today: date
+) -> Forecast | None:
+    """Return what is told in place of a forecast where a guard of semantics section 6 withholds it, else None.
+
+    `days` is the window of `flow`, whose completions do the `remaining` items.
+    """
     known = (today - flow.first).days if flow.first is not None and flow.first < today else 0
-    if progress is None or round(progress, 9) >= 1 or flow.remaining <= 0:
+    if progress is None or round(progress, 9) >= 1 or remaining <= 0:
         return NO_FORECAST
     young = start is not None and (today - start).days < MIN_STARTED
     if round(progress, 9) <= MIN_PROGRESS or young or sum(flow.done.values()) < MIN_DONE or known < MIN_DAYS:
-        return _indicative(days, flow.remaining, today)
-    if not any(days):
-        return Forecast(state="no_finish_date")
-    sample, flags = without_imports(days, policy.bulk_days)
-    if policy.growth != "none" or policy.calendar_factor or policy.range:
-        flags = (*flags, "forecast_inputs_ignored")
-    until = (due - today).days if due is not None else None
-    found, q = finish(sample, flow.remaining, max_days=policy.max_days, until=until)
-    p50, p85, p95 = (today + timedelta(days=n) if n is not None else None for n in found)
+        return _indicative(days, remaining, today)
+    return None if any(days) else Forecast(state="no_finish_date")
+
+
+def is_simulated(policy: ForecastPolicy) -> bool:
+    """Return whether something enters that only drawn futures can hold."""
+    return bool(policy.growth != "none" or policy.calendar_factor or policy.range)
+
+
+def told(found: Sequence[int | None], q: float | None, today: date, flags: tuple[str, ...]) -> Forecast:
+    """Return the forecast of three numbers of days and a probability; beyond the calendar is never."""
+    reach = (date.max - today).days
+    p50, p85, p95 = (today + timedelta(days=n) if n is not None and n <= reach else None for n in found)
     state = "ok" if p50 is not None else "no_finish_date"
     return Forecast(p50=p50, p85=p85, p95=p95, probability=q, state=state, flags=flags)
 
@@ -121,6 +152,18 @@ def finish(
     return days, q
 
 
+def simulated(
+    sample: Sequence[int], remaining: int, *, today: date, until: int | None, policy: ForecastPolicy, seed: int
+) -> tuple[tuple[int | None, ...], float | None]:
+    """Return what `finish` does, out of so many drawn futures as the policy says."""
+    from rollup.simulation import amounts, futures, generator
+
+    rng = generator(seed)
+    needed = amounts(remaining, policy, rng)
+    (ahead,) = futures(sample, [needed], rng=rng, max_days=policy.max_days, today=today, policy=policy)
+    return tuple(ahead.by(p) for p in (50, 85, 95)), ahead.share_by(until) if until is not None else None
+
+
 def how_many(sample: Sequence[int], days: int, confidence: float) -> int:
     """Return the largest number of items that is reached within `days` with at least this confidence."""
     from rollup.convolution import Convolution
@@ -141,11 +184,7 @@ def _indicative(days: Sequence[int], remaining: int, today: date) -> Forecast:
     estimate, slow, _ = project(weeks, remaining)
     if estimate is None:
         return NO_FORECAST
-    return Forecast(
-        p50=today + timedelta(days=estimate),
-        p85=today + timedelta(days=slow) if slow is not None else None,
-        indicative=True,
-    )
+    return replace(told((estimate, slow, None), None, today, ()), state="insufficient_history", indicative=True)
 
 
 def full_weeks(days: Sequence[int]) -> list[int]:
@@ -195,7 +234,7 @@ def metric_outlook(metric: Metric, check_ins: Iterable[CheckIn], *, zone: ZoneIn
     slope, intercept = line
     if slope * (target - known[-1].value) <= 0:
         return Forecast(state="no_finish_date")
-    crossing = ceil(round((target - intercept) / slope, 9))
-    if crossing > (date.max - origin).days:
+    crossing = round((target - intercept) / slope, 9)
+    if not (date.min - origin).days <= crossing <= (date.max - origin).days:
         return Forecast(state="no_finish_date")
-    return Forecast(p50=origin + timedelta(days=crossing), state="ok")
+    return Forecast(p50=origin + timedelta(days=ceil(crossing)), state="ok")

@@ -128,6 +128,12 @@ def epic_sized(facts: Facts, key: Key, policies: Policies, *, today: date) -> Si
     return settle(epic_entries(facts, tree, terms, (key,))[key], tree, terms, shares=None, top=key)
 
 
+def epic_flow(facts: Facts, key: Key, policies: Policies, *, today: date) -> Flow:
+    """Return the flow of an epic, which its forecast is made of; raise KeyError where it has no children."""
+    terms = frame(policies, today)
+    return flow_of(tally(epic_sized(facts, key, policies, today=today).entries, terms, None, weighed=True))
+
+
 def lone(category: str) -> Progress:
     """Return the own progress of an item without children: 1 if it is done, else null with `no_scope`."""
     counts = dict.fromkeys(CATEGORIES, 0)

@@ -15,6 +15,8 @@ from domain.okr import CheckIn
 from domain.workspace import Workspace
 from rollup.explain import explain as explain_subject
 from rollup.explain import explain_epic
+from rollup.features import of_epic
+from rollup.report import forecast_json
 from rollup.scope import scope_of
 from storage import items as store
 from storage import okrs, rollups
@@ -66,7 +68,16 @@ async def explain(context: Context, id_: str) -> Doc:
             freshness=freshness(workspace, there.complete_to, context.now()),
         )
         asked = id_.removeprefix(f"{item.connection}:")
-        return {**doc, "key": item.key, "former_key": asked if asked.lower() != item.key.lower() else None}
+        ahead = of_epic(
+            found,
+            (item.connection, item.id),
+            workspace,
+            start=item.start_date,
+            due=item.due_date,
+            today=context.today,
+        )
+        named = {"key": item.key, "former_key": asked if asked.lower() != item.key.lower() else None}
+        return {**doc, **named, "due": item.due_date, "forecast": forecast_json(ahead)}
 
 
 async def one_item(tx: Transaction, workspace: Workspace, name: str) -> store.Stored:

@@ -11,12 +11,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.errors import UsageError
-from domain.facts import Flow, Freshness, Progress
+from domain.facts import Freshness
 from domain.okr import Contribution, Initiative, Status
 from domain.workspace import Workspace
 from rollup import report as reports
-from rollup.forecast import Forecast, outlook
-from rollup.scope import scope_of
+from rollup.features import forecasts as ahead
+from rollup.forecast import Forecast
 from rollup.views import Views, evaluate
 from storage.views import Present
 
@@ -86,19 +86,7 @@ def forecasts(
     day = today(workspace, now)
     if present.forecast_day == day:
         return {id_: forecast_of(data) for id_, data in present.forecasts.items()}
-    return {
-        id_: forecast(workspace, id_, progress, flow, made, day) for id_, (progress, flow) in present.subjects.items()
-    }
-
-
-def forecast(
-    workspace: Workspace, id_: str, progress: Progress, flow: Flow, made: Mapping[str, Initiative], day: date
-) -> Forecast:
-    """Return the forecast of one key result or initiative on a local day."""
-    scope = scope_of(workspace, id_, made)
-    return outlook(
-        flow, progress=progress.value, start=scope.start, due=scope.due, today=day, policy=scope.policies.forecast
-    )
+    return ahead(workspace, present.subjects, made, today=day)
 
 
 def forecast_of(data: Mapping[str, Any]) -> Forecast:

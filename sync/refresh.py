@@ -13,6 +13,7 @@ from domain.facts import Facts, Flow, Progress
 from domain.okr import Initiative
 from domain.rules import Policies
 from domain.workspace import Workspace
+from rollup.features import forecasts, tied
 from rollup.parts import Part, merge, separable
 from rollup.scope import Scope, all_initiatives, combine, contributors, delivered, fingerprint, scope_of
 from rollup.scope import parts as parts_of
@@ -105,9 +106,10 @@ async def look_ahead(tx: Transaction, context: Context, subjects: Collection[str
     stored = await rollups.load(tx)
     made = await created(tx)
     found = kept["of"] if kept is not None and kept["day"] == day and subjects is not None else {}
-    for id_, (progress, past) in stored.items():
-        if id_ not in found or (subjects is not None and id_ in subjects):
-            found[id_] = asdict(presents.forecast(context.workspace, id_, progress, past, made, context.today))
+    moved = tied(context.workspace, stored, made, subjects) if subjects is not None else set(stored)
+    asked = {id_ for id_ in stored if id_ in moved or id_ not in found}
+    ahead = forecasts(context.workspace, stored, made, today=context.today, only=asked)
+    found |= {id_: asdict(forecast) for id_, forecast in ahead.items()}
     of = {id_: found[id_] for id_ in sorted(stored)}
     await checkpoints.save_note(tx, FORECASTS, {"day": day, "of": of})
 

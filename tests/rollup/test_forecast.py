@@ -189,3 +189,16 @@ def test_metric_without_a_trend():
     assert state([(x, -y) for x, y in EXAMPLE]) == "no_finish_date"
     assert state([(x, 12.0) for x, _ in EXAMPLE]) == "no_finish_date"
     assert state([(0, y) for _, y in EXAMPLE]) == "insufficient_history"
+
+
+def test_a_trend_that_leaves_the_calendar_has_no_finish_date():
+    points = [(x, 10.0 + x * 1e-9) for x in range(0, 28, 7)]
+    found = metric_outlook(Metric(start=10, target=1e30), check_ins(points), zone=ZERO, value=0.5)
+    assert found == Forecast(state="no_finish_date")
+    steep = [(x, x * 5e-324) for x in range(0, 28, 7)]
+    assert metric_outlook(Metric(start=0, target=1e300), check_ins(steep), zone=ZERO, value=0.5).p50 is None
+
+
+def test_a_pace_that_leaves_the_calendar_is_no_date():
+    few = Flow(done={TODAY - timedelta(days=3): 1}, remaining=10**7, first=TODAY - timedelta(days=60))
+    assert look(few).p50 is None

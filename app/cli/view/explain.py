@@ -30,6 +30,7 @@ from app.cli.view.sheet import (
     table,
     wrap,
 )
+from app.cli.view.show import words_of_forecast
 
 MOST_INPUTS = 25
 """inputs shown; the rest is counted and left to `--json`"""
@@ -58,6 +59,7 @@ def explain(doc: Doc, *, zone: str = "UTC", now: datetime | None = None, most: i
 def _lines(doc: Doc, width: int, zone: str, now: datetime | None, most: int) -> Iterator[Text]:
     id = words.clean(doc["id"])
     yield from _heading(doc, width)
+    yield from _forecast(doc, width, now)
     yield from _computed(doc, id, "How it is computed", width, most)
     if isinstance(doc.get("delivery"), Mapping):
         yield from _computed(doc["delivery"], id, _beside("The delivery behind it", doc["delivery"]), width, most)
@@ -88,6 +90,16 @@ def _heading(doc: Doc, width: int) -> Iterator[Text]:
         yield line((lead, style), each[len(lead) :])
     for reason in doc.get("health_reasons") or []:
         yield from paragraph(f"- {words.sentence(reason)}", width, hang=2)
+
+
+def _forecast(doc: Doc, width: int, now: datetime | None) -> Iterator[Text]:
+    """Yield when it will be done, where the document says it."""
+    if now is None or not doc.get("forecast"):
+        return
+    due = str(doc["due"]) if doc.get("due") else None
+    told = words_of_forecast(doc["forecast"], due, doc.get("progress"), now.date())
+    if told:
+        yield from paragraph(words.sentence(told), width)
 
 
 def _beside(title: str, part: Doc) -> str:
