@@ -246,6 +246,15 @@ async def without_history(
     return list(await tx.scalars(query.order_by(items.c.id).limit(limit)))
 
 
+async def updated(tx: Transaction, connection: str, ids: Sequence[str]) -> dict[str, datetime]:
+    """Return which version of items is stored, as the tracker's time of it."""
+    found: dict[str, datetime] = {}
+    for part in parts(ids):
+        query = select(items.c.id, items.c.updated_at).where(items.c.connection == connection, items.c.id.in_(part))
+        found.update((row.id, row.updated_at) for row in await tx.execute(query))
+    return found
+
+
 async def add_transitions(tx: Transaction, batch: Sequence[Transition]) -> None:
     """Keep transitions; those already known stay as they are."""
     if not batch:

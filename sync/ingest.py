@@ -483,12 +483,20 @@ async def remap(
 
 
 async def finish_history(
-    tx: Transaction, context: Context, source: Source, ids: Sequence[str], *, read: bool = True
+    tx: Transaction,
+    context: Context,
+    source: Source,
+    ids: Sequence[str],
+    *,
+    read: bool = True,
+    reached: Mapping[str, datetime] | None = None,
 ) -> Ingested:
     """Write what the stored transitions of items prove: when each was started, completed and came in.
 
-    `read` says that the transitions reach the items' present version; else items without any are left alone.
+    `read` says that the transitions reach the items' present version, or, where others may have written a newer one
+    meanwhile, that of the time `reached`; else items without any are left alone.
     """
+    upto = reached or {}
     done = Ingested(items=len(ids))
     found = await store.versions(tx, source.name, ids)
     past = await store.transitions_of(tx, source.name, list(found))
@@ -506,7 +514,7 @@ async def finish_history(
                 "completed_on": item.completed_at.astimezone(context.zone).date() if item.completed_at else None,
                 "canceled_on": item.canceled_at.astimezone(context.zone).date() if item.canceled_at else None,
                 "entered_on": entered_at(item, past[id_]).astimezone(context.zone).date(),
-                "history_at": item.updated_at if read else row.history_at,
+                "history_at": min(item.updated_at, upto.get(id_, item.updated_at)) if read else row.history_at,
                 "data": item,
             }
         )
@@ -584,10 +592,12 @@ def carried_over(item: WorkItem, before: Stored | None) -> WorkItem:
         former = (*(name for name in former if name != item.key), before.item.key)
     proved = before.item if before.history_at is not None else item
     ended = proved if (proved.category, proved.status) == (item.category, item.status) else item
+    # Of a version that the history reaches it knows better than the tracker's own field, of a later one not yet.
+    first, other = (ended, item) if before.history_at and before.history_at >= item.updated_at else (item, ended)
     dates = {
         "started_at": proved.started_at or item.started_at,
-        "completed_at": item.completed_at or ended.completed_at,
-        "canceled_at": item.canceled_at or ended.canceled_at,
+        "completed_at": first.completed_at or other.completed_at,
+        "canceled_at": first.canceled_at or other.canceled_at,
     }
     if former == item.former_keys and all(getattr(item, name) == at for name, at in dates.items()):
         return item

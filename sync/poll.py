@@ -6,6 +6,7 @@ The watermark moves in the transaction that stores the last page, so a pull that
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
@@ -112,6 +113,7 @@ async def pull_history(context: Context, source: Live, pulled: Pulled, since: da
     while True:
         async with context.store.read() as tx:
             ids = await store.without_history(tx, source.name, since=since, after=after, limit=HISTORY_BATCH)
+            reached = await store.updated(tx, source.name, ids)
         if not ids:
             break
         if not started:
@@ -123,7 +125,7 @@ async def pull_history(context: Context, source: Live, pulled: Pulled, since: da
                 pulled.ingested.add(done)
         for start in range(0, len(ids), HISTORY_CHUNK):
             part = ids[start : start + HISTORY_CHUNK]
-            await date(context, source, pulled.ingested, part)
+            await date(context, source, pulled.ingested, part, reached=reached)
             pulled.history += len(part)
             context.watcher.advance(source.name, len(part))
         after = ids[-1]
@@ -131,10 +133,19 @@ async def pull_history(context: Context, source: Live, pulled: Pulled, since: da
         context.watcher.done(source.name)
 
 
-async def date(context: Context, source: Live, done: Ingested, ids: list[str], *, read: bool = True) -> None:
-    """Give items the dates that their stored past proves; `read` says that it reaches their present version."""
+async def date(
+    context: Context,
+    source: Live,
+    done: Ingested,
+    ids: list[str],
+    *,
+    read: bool = True,
+    reached: Mapping[str, datetime] | None = None,
+) -> None:
+    """Give items the dates that their stored past proves; `read` and `reached` are those of `finish_history`."""
     for start in range(0, len(ids), HISTORY_CHUNK):
+        part = ids[start : start + HISTORY_CHUNK]
         async with context.store.alone() as tx:
-            dated = await finish_history(tx, context, source, ids[start : start + HISTORY_CHUNK], read=read)
+            dated = await finish_history(tx, context, source, part, read=read, reached=reached)
         done.moved |= dated.moved
         done.initiatives |= dated.initiatives

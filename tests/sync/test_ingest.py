@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from domain.rules import CreateInitiative, MappingRule, Test
 from domain.work import Category, Transition
-from storage import inbox
+from storage import inbox, items
 from sync import ingest
 from sync.refresh import catch_up
 from sync.replay import replay
@@ -280,6 +280,31 @@ async def test_history_proves_start_and_completion(road, item, clock):
     clock.forward(minutes=1)
     await road.receive(item("1", status="Shut", category="done", updated_at=clock(), title="renamed"))
     assert (await road.items())["1"].item.started_at == known.item.started_at
+
+
+async def test_a_version_that_its_history_reaches_keeps_the_end_that_it_proves(road, item, clock):
+    shut = {"status": "Shut", "category": "done", "created_at": clock() - timedelta(days=9)}
+    await road.receive(item("1", **shut))
+    await road.receive(moved_to(clock, "Shut", number=2, days=4, before="Doing"), kind="history")
+    await finish(road, "1")
+    clock.forward(minutes=1)
+    await road.receive(item("1", completed_at=clock() - timedelta(days=1), **shut))
+    assert (await road.items())["1"].item.completed_at == clock() - timedelta(days=4, minutes=1)
+    await road.receive(item("1", completed_at=clock(), updated_at=clock(), **shut))
+    assert (await road.items())["1"].item.completed_at == clock()
+
+
+async def test_a_version_that_came_while_the_history_was_asked_for_waits_for_its_own(road, item, clock):
+    await road.receive(item("1"))
+    async with road.store.read() as tx:
+        reached = await items.updated(tx, "jira", ["1"])
+    await road.receive(item("1", updated_at=clock(), title="changed meanwhile"))
+    await finish(road, "1", reached=reached)
+    async with road.store.read() as tx:
+        assert await items.without_history(tx, "jira", since=None, after="", limit=9) == ["1"]
+    await finish(road, "1")
+    async with road.store.read() as tx:
+        assert await items.without_history(tx, "jira", since=None, after="", limit=9) == []
 
 
 @pytest.mark.parametrize("category", ["in_progress", "done", "todo"])
