@@ -5,6 +5,7 @@ signals, and ends with its own exit code, as if it had been started from nothing
 Orders come as JSON lines: ``{"start": {…}}`` answers ``{"pid"}``, ``{"wait": pid, "seconds"}`` answers ``{"code"}``.
 """
 
+import ctypes
 import gc
 import json
 import os
@@ -30,6 +31,7 @@ def start(order):
     pid = os.fork()
     if pid:
         return pid
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: a test run that is killed leaves no service behind
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.dup2(os.open(order[name], os.O_WRONLY if number else os.O_RDONLY), number)
     os.chdir(order["cwd"])
