@@ -5,7 +5,8 @@ Types only; what is done with them is in the files beside.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -25,6 +26,36 @@ class Taker(Protocol):
         """Store a delivery; return whether it was new, once that is committed. Raises StorageError."""
 
 
+@dataclass(slots=True)
+class Bodies:
+    """How many bytes of bodies are being read by all requests together."""
+
+    size: int = 0
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Read one more body while the block runs."""
+        one = Reading(self)
+        try:
+            yield one
+        finally:
+            self.size -= one.size
+
+
+@dataclass(slots=True)
+class Reading:
+    """One body that is being read."""
+
+    bodies: Bodies
+    size: int = 0
+
+    def grown(self, size: int) -> int:
+        """Note that so many bytes of it came; return how many of all bodies are held now."""
+        self.size += size
+        self.bodies.size += size
+        return self.bodies.size
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
     """What the application needs.
@@ -39,4 +70,5 @@ class Web:
     metrics: Metrics
     scrape: Callable[[], Awaitable[bytes]]
     checks: Mapping[str, Check] = field(default_factory=dict)
+    bodies: Bodies = field(default_factory=Bodies)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from structlog.contextvars import bound_contextvars
 
-from app.web.needs import Taker, Web
+from app.web.needs import Reading, Taker, Web
 from connectors.base import Connector
 from connectors.registry import CONNECTORS
 from domain.errors import PayloadError, SignatureError, StaleDeliveryError, StorageError
@@ -34,6 +34,8 @@ READING = 20.0
 """seconds that a body may take to arrive"""
 STORING = 8.0
 """seconds that storing may take: GitHub waits ten for its answer"""
+AT_ONCE = 8 * LARGEST
+"""bytes of bodies that are read at the same time: nobody knows yet that their senders are genuine"""
 LONGEST_ID = 200
 """characters of a delivery id that is kept as it is; indexes have no room for any length"""
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -85,7 +87,8 @@ async def _taken(web: Web, arrivals: Taker, connection: Connection, request: Req
     if refusal := _unreadable(request.headers) or _no_secret(connection):
         log.warning("webhook refused: %s", refusal.says)
         return refusal
-    body = await _body(request)
+    with web.bodies.reading() as reading:
+        body = await _body(request, reading)
     if isinstance(body, Verdict):
         log.warning("webhook refused: %s", body.says)
         return body
@@ -162,8 +165,8 @@ def _no_secret(connection: Connection) -> Verdict | None:
     return None
 
 
-async def _body(request: Request) -> bytes | Verdict:
-    """Read the body, or refuse one that is too large as soon as that is known."""
+async def _body(request: Request, reading: Reading) -> bytes | Verdict:
+    """Read the body, or refuse one that is too large, or one too many, as soon as that is known."""
     stated = request.headers.get("content-length", "")
     too_large = Verdict(status=413, says=f"The body is larger than {LARGEST >> 20} MB.")
     if stated.isascii() and stated.isdigit() and (len(stated) > 12 or int(stated) > LARGEST):
@@ -176,6 +179,8 @@ async def _body(request: Request) -> bytes | Verdict:
                 size += len(part)
                 if size > LARGEST:
                     return too_large
+                if reading.grown(len(part)) > AT_ONCE:
+                    return AWAY
                 parts.append(part)
     except TimeoutError:
         return Verdict(status=408, says=f"The body did not arrive within {READING:.0f} seconds.")

@@ -149,6 +149,23 @@ async def test_a_body_of_25_megabytes_is_within_the_limit(site, webhooks):
     assert (await site.post("github", github(webhooks, b"1" * taking.LARGEST))).status_code == 200
 
 
+async def test_what_strangers_send_at_once_is_bounded(site, webhooks, monkeypatch):
+    """Bodies of senders whom nobody knows yet fill no memory: one too many is told to come again."""
+    monkeypatch.setattr(taking, "AT_ONCE", 100_000)
+    genuine = webhooks["github"][0]
+    _, stranger = await asyncio.open_connection(site.client.base_url.host, site.client.base_url.port)
+    stranger.write(b"POST /webhooks/github HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n" + b"x" * 99_990)
+    await stranger.drain()
+    while (answer := await site.post("github", genuine)).status_code == 200:
+        continue  # the stranger's bytes are still on their way
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    stranger.close()
+    await stranger.wait_closed()
+    while (await site.post("github", genuine)).status_code == 503:
+        continue  # nobody has noticed yet that the stranger went
+    assert len(await site.stored("github")) == 1
+
+
 @pytest.mark.parametrize("stops", ["waits", "goes"])
 async def test_a_sender_that_stops_in_the_middle_is_not_waited_for(site, webhooks, monkeypatch, stops):
     monkeypatch.setattr(taking, "READING", 0.1)
