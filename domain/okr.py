@@ -185,7 +185,10 @@ class CheckIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """A person's word on the health of a subject, until a day (inclusive)."""
+    """A person's word on the health of a subject, from an instant until a day (inclusive).
+
+    `cleared_at` is when it was taken back before that.
+    """
 
     subject: str
     health: Health
@@ -193,3 +196,4 @@ class Override:
     by: str
     reason: str
     at: datetime
+    cleared_at: datetime | None = None

@@ -5,7 +5,7 @@ How they are told (JSON, words, pages) is not known here; reading facts and cloc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,9 +16,10 @@ from domain.rules import Policies
 from domain.workspace import Workspace
 from rollup.days import ONE_DAY, local_day, period_end
 from rollup.forecast import NO_FORECAST, Forecast, metric_outlook
-from rollup.health import Case, Close, Part, Verdict, Worst, judge, overridden, valid_override, weighted_worst
+from rollup.health import Case, Close, Verdict, judge, overridden, valid_override
 from rollup.scope import all_initiatives, contributors, due_of, period
 from rollup.score import UNDATED_KINDS, Child, Mean, Score, current, mean, ratio9, ratio_of, score, start_value
+from rollup.worst import Part, Worst, weighted_worst
 
 NO_PROGRESS = Progress(
     value=None, state="no_scope", counts=dict.fromkeys(("todo", "in_progress", "done", "canceled"), 0)
@@ -33,8 +34,8 @@ OVERLAYS = ("stale", "blocked", "divergence", "partial_coverage")
 class Sources:
     """Everything a report is made of. `progress`, `history` and `forecasts` are by subject id.
 
-    `history` holds the progress at past closes, oldest first, of subjects scored by delivery; without it
-    health takes today's raw band.
+    `history` holds the progress at past closes, newest first, of subjects scored by delivery, as many as their
+    band depends on; without it health takes today's raw band.
     """
 
     workspace: Workspace
@@ -206,21 +207,20 @@ def _outcome(metric: Metric, kr: KeyResult, start: date | None, at: datetime, so
     return Outcome(score=found, latest=latest, stale=stale)
 
 
-def _closes(kr: KeyResult, start: date | None, end: date | None, sources: Sources) -> Sequence[Close]:
-    """Progress at each close of the period so far: from the check-ins, or as history tells for delivery."""
+def _closes(kr: KeyResult, start: date | None, end: date | None, sources: Sources) -> Iterable[Close]:
+    """Progress at each close of the period so far, newest first: by check-ins, or as history tells for delivery."""
     if kr.metric is None:
         return sources.history.get(kr.id, ())
-    if start is None:
-        return ()
-    last = min(sources.today, end + ONE_DAY) if end is not None else sources.today
+    return _measured_closes(kr.metric, kr, start, end, sources) if start is not None else ()
+
+
+def _measured_closes(metric: Metric, kr: KeyResult, start: date, end: date | None, sources: Sources) -> Iterator[Close]:
     check_ins = sources.check_ins.get(kr.id, ())
-    closes: list[Close] = []
-    for n in range((last - start).days):
-        day = start + timedelta(days=n)
+    day = min(sources.today, end + ONE_DAY) if end is not None else sources.today
+    while (day := day - ONE_DAY) >= start:
         at = period_end(day, sources.zone) - timedelta(microseconds=1)
-        found, _ = score_at(kr.metric, check_ins, start, at, sources.zone)
-        closes.append(Close(day=day, progress=found.value))
-    return closes
+        found, _ = score_at(metric, check_ins, start, at, sources.zone)
+        yield Close(day=day, progress=found.value)
 
 
 def _dated_targets(metric: Metric | None, start: float | None) -> tuple[tuple[date, float], ...]:
@@ -403,7 +403,7 @@ def _objective(
     worst = weighted_worst(parts)
     verdict = overridden(
         _objective_verdict(objective, worst, value, sources),
-        valid_override(sources.overrides, objective.id, sources.today),
+        valid_override(sources.overrides, objective.id, sources.now, sources.zone),
     )
     inherited = {name for v in krs if v.key_result.status in LIVE for name in v.overlays}
     inherited.update(name for v in below if v.objective.status in LIVE for name in v.overlays)

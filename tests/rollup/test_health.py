@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from domain.okr import Health, Override, Status
 from domain.rules import HealthPolicy, Policies
-from rollup.health import Case, Close, Part, fold, judge, raw_band, weighted_worst
+from rollup.bands import decisive, fold, raw_band
+from rollup.health import Case, Close, enough, judge, valid_override
+from rollup.worst import Part, weighted_worst
 
 ZERO = ZoneInfo("UTC")
 NOW = datetime(2026, 2, 15, tzinfo=UTC)
 START, END = date(2026, 1, 1), date(2026, 3, 31)
 GAP = HealthPolicy()
-RATIO = Policies(health=replace(GAP, bands="ratio"))
+RATIO = Policies(health=replace(GAP, bands="ratio", on_track=0.90, at_risk=0.75))
 
 
 def case(progress=0.5, **over):
@@ -119,9 +121,20 @@ def test_an_override_wins_until_its_day_is_over():
     assert found.reasons[:2] == ("maria says off track until 15 Feb 2026: The vendor left.", "Computed: on track.")
     assert health(0.5, overrides=[override(NOW.date() - timedelta(days=1))]) is Health.ON_TRACK
     assert health(0.5, status=Status.PAUSED, overrides=[override(END)]) is Health.OFF_TRACK
-    latest = override(END, Health.AT_RISK, at=NOW + timedelta(hours=1))
-    assert health(0.5, overrides=[latest, override(END)]) is Health.AT_RISK
-    assert health(0.5, overrides=[replace(latest, subject="KR2")]) is Health.ON_TRACK
+    assert health(0.5, overrides=[replace(override(END), subject="KR2")]) is Health.ON_TRACK
+
+
+def test_of_several_overrides_the_latest_holds_until_it_is_taken_back():
+    first = override(END, at=NOW - timedelta(hours=2))
+    latest = override(NOW.date(), Health.AT_RISK, at=NOW - timedelta(hours=1))
+    both = [latest, first]
+    assert health(0.5, overrides=both) is Health.AT_RISK
+    assert valid_override(both, "KR1", NOW - timedelta(minutes=90), ZERO) == first
+    assert valid_override(both, "KR1", NOW - timedelta(hours=3), ZERO) is None
+    assert valid_override(both, "KR1", NOW + timedelta(days=1), ZERO) is None
+    taken_back = [replace(latest, cleared_at=NOW), first]
+    assert health(0.5, overrides=taken_back) is Health.ON_TRACK
+    assert valid_override(taken_back, "KR1", NOW - timedelta(seconds=1), ZERO) == taken_back[0]
 
 
 @pytest.mark.parametrize(
@@ -153,8 +166,13 @@ def test_hysteresis_of_probability_and_pace():
     assert fold([0.9, 0.84], GAP, by="q") is Health.ON_TRACK
     assert fold([0.9, 0.82], GAP, by="q") is Health.AT_RISK
     assert fold([0.9, 0.84, 0.84], GAP, by="q") is Health.AT_RISK
-    assert fold([0.95, 0.88], GAP, by="pace") is Health.ON_TRACK
-    assert fold([0.95, 0.87], GAP, by="pace") is Health.AT_RISK
+    assert fold([0.95, 0.88], RATIO.health, by="pace") is Health.ON_TRACK
+    assert fold([0.95, 0.87], RATIO.health, by="pace") is Health.AT_RISK
+
+
+def test_stated_thresholds_hold_for_both_kinds_of_bands():
+    assert raw_band(0.2, replace(GAP, on_track=0.2)) is Health.ON_TRACK
+    assert raw_band(0.8, replace(RATIO.health, on_track=0.8), by="pace") is Health.ON_TRACK
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=30))
@@ -166,23 +184,77 @@ def test_hysteresis_never_strays_from_the_last_two_values(gaps):
     assert fold([gaps[-1]], GAP) is raw_band(gaps[-1], GAP)
 
 
-def test_health_folds_the_closes_of_the_period():
-    def closes(*values):
-        return [Close(day=NOW.date() - timedelta(days=len(values) - n), progress=v) for n, v in enumerate(values)]
+@given(
+    st.lists(st.integers(100, 400).map(lambda n: n / 1000), max_size=30),
+    st.lists(st.integers(100, 400).map(lambda n: n / 1000), min_size=1, max_size=3),
+)
+def test_the_latest_values_that_decide_stand_for_all(before, after):
+    suffix = decisive(reversed(before), GAP)
+    assert suffix == before[len(before) - len(suffix) :]
+    assert fold([*suffix, *after], GAP) is fold([*before, *after], GAP)
 
+
+def test_no_more_is_read_of_the_past_than_decides():
+    def past():
+        yield from (0.171, 0.2, 0.1)
+        pytest.fail("read on")
+
+    assert decisive(past(), GAP) == [0.2, 0.171]
+
+
+def closes(*values):
+    """Return closes up to yesterday, newest first, of values oldest first."""
+    return [Close(day=NOW.date() - timedelta(days=n), progress=v) for n, v in enumerate(reversed(values), start=1)]
+
+
+def test_health_folds_the_closes_of_the_period():
     steady = closes(0.45, 0.45, 0.45)
     assert health(0.33) is Health.AT_RISK
     held = verdict(0.33, closes=steady)
     assert held.health is Health.ON_TRACK
     assert held.reasons[1] == "Held at on track until the next close confirms at risk."
-    assert health(0.33, closes=[*steady[:2], replace(steady[2], progress=0.32)]) is Health.AT_RISK
-    assert health(0.33, closes=[*steady[:2], replace(steady[2], progress=None)]) is Health.ON_TRACK
+    assert health(0.33, closes=[replace(steady[0], progress=0.32), *steady[1:]]) is Health.AT_RISK
+    assert health(0.33, closes=[replace(steady[0], progress=None), *steady[1:]]) is Health.ON_TRACK
     restarted = [replace(c, q=0.95) for c in steady]
     assert health(0.33, closes=restarted) is Health.AT_RISK
     assert health(0.33, closes=restarted, q=0.84) is Health.ON_TRACK
     assert health(0.33, closes=steady, q=0.84) is Health.AT_RISK
     before = [Close(day=START - timedelta(days=9), progress=0.9)]
     assert health(0.33, closes=before) is Health.AT_RISK
+    assert health(0.33, closes=[replace(before[0], q=0.95)], q=0.84) is Health.AT_RISK
+
+
+DAYS = st.lists(
+    st.tuples(st.integers(0, 100), st.none() | st.integers(40, 100)).map(
+        lambda both: (both[0] / 100, both[1] / 100 if both[1] is not None else None)
+    ),
+    max_size=44,
+)
+
+
+@given(DAYS, st.integers(0, 99), st.none() | st.integers(40, 100), st.integers(0, 86_399), st.booleans())
+def test_the_closes_that_are_kept_decide_at_any_time_of_the_day(days, p, q, second, by_ratio):
+    past = [
+        Close(day=NOW.date() - timedelta(days=n), progress=progress, q=probability)
+        for n, (progress, probability) in enumerate(days, start=1)
+    ]
+    policies = RATIO if by_ratio else Policies()
+    at = NOW + timedelta(seconds=second)
+    asked = case(p / 100, q=q / 100 if q is not None else None, closes=past)
+    kept = enough(asked, now=NOW, zone=ZERO, policies=policies)
+    assert judge(replace(asked, closes=kept), now=at, zone=ZERO, policies=policies) == judge(
+        asked, now=at, zone=ZERO, policies=policies
+    )
+
+
+def test_far_from_any_boundary_no_close_is_asked_for():
+    def past():
+        pytest.fail("asked")
+        yield
+
+    for far in (case(0.9, closes=past()), case(0.02, closes=past()), case(1.0, closes=past()), case(0.5, q=0.7)):
+        assert enough(far, now=NOW, zone=ZERO, policies=Policies()) == ()
+    assert enough(case(0.34, closes=closes(0.3, 0.45)), now=NOW, zone=ZERO, policies=Policies()) == tuple(closes(0.45))
 
 
 def parts(*words_and_weights):
@@ -203,6 +275,9 @@ def parts(*words_and_weights):
         ([("on_track", 6), ("unknown", 4)], "on_track"),
         ([("on_track", 59), ("unknown", 41)], "unknown"),
         ([("on_track", 1), ("off_track", 0)], "on_track"),
+        ([("achieved", 1), ("on_track", 0)], "achieved"),
+        ([("on_track", 0), ("at_risk", 0)], "unknown"),
+        ([("not_started", 0), ("paused", 1)], "paused"),
         ([("on_track", 1), ("paused", 9), ("not_started", 9), ("canceled", 9)], "on_track"),
         ([("achieved", 1), ("paused", 1), ("canceled", 1)], "achieved"),
         ([("achieved", 1), ("on_track", 1)], "on_track"),

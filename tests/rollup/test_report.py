@@ -270,7 +270,7 @@ def test_outcome_health_folds_its_check_ins():
 
 
 def test_delivery_health_folds_its_history():
-    closes = [Close(day=date(2026, 11, 13), progress=0.45), Close(day=date(2026, 11, 14), progress=0.45)]
+    closes = [Close(day=date(2026, 11, 14), progress=0.45), Close(day=date(2026, 11, 13), progress=0.45)]
     found = {"KR2": progress(0.33), "I1": progress(0.33)}
     document = made(found=found, history={"KR2": closes, "I1": closes})
     assert by_id(document, "key_results", "KR2")["health"] == "on_track"

@@ -71,6 +71,7 @@ FLAGS = {
     "late_baseline": "baseline later than the start",
     "manual": "set by hand",
     "manual_expired": "the value set by hand has expired",
+    "no_dates": "no dates to measure against",
     "no_history": "today's value, the tracker keeps no history of it",
     "over_allocated": "shares sum above 1",
     "over_capacity": "planned above capacity",
