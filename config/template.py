@@ -31,7 +31,7 @@ class Kind:
 KINDS = {
     "jira": Kind(
         connection="""\
-    url: {url}
+    {url}
     auth: {auth}   # export {variable}=… before you run keyrail
     scope: {{projects: [{scope}]}}   # or {{jql: "labels = okr", children: true}}
     # estimate: auto                        # or the name of your story point field
@@ -44,7 +44,7 @@ KINDS = {
     ),
     "github": Kind(
         connection="""\
-    # url: https://HOST/api/v3              # of an Enterprise Server
+    {url}
     auth: {{token: {token}}}   # export {variable}=… before you run keyrail; or {{app: …}}
     scope: {{repositories: [{scope}]}}   # or organizations: [acme], projects: [acme/12]
     # estimate: {{issue_field: Effort}}       # or {{project_field: Points}} or {{label: "size/(\\\\d+)"}}
@@ -75,8 +75,8 @@ KINDS = {
 class Answers:
     """What `init` must know. `scope` holds project keys, repositories or team keys, as the tracker has them.
 
-    `url` and `email` are asked of Jira alone. `token_variable` names the environment variable that holds the token,
-    the tracker's usual one where it is empty.
+    `url` and `email` are asked of Jira alone; of GitHub an empty `url` means github.com. `token_variable` names the
+    environment variable that holds the token, the tracker's usual one where it is empty.
     """
 
     name: str
@@ -104,15 +104,20 @@ def template(answers: Answers) -> str:
     scope = [key.strip() for key in answers.scope if key.strip()] or [kind.scope]
     quarter, start, end = quarter_of(answers.today or date.today())  # noqa: DTZ011  # only a suggestion
     token = scalar(f"${{env:{answers.variable}}}")
-    jira = {"url": scalar(answers.url.strip()), "auth": _auth(answers.email.strip(), token)}
-    said = {"token": token, "variable": answers.variable, "scope": ", ".join(scalar(key) for key in scope)}
+    said = {
+        "url": _url(answers),
+        "auth": _auth(answers.email.strip(), token),
+        "token": token,
+        "variable": answers.variable,
+        "scope": ", ".join(scalar(key) for key in scope),
+    }
     return TEXT.format(
         editor=EDITOR_LINE,
         name=scalar(name),
         timezone=scalar(answers.timezone),
         tracker=answers.tracker,
         secret=f"{answers.tracker.upper()}_WEBHOOK_SECRET",
-        connection=kind.connection.format(**jira, **said),
+        connection=kind.connection.format(**said),
         first=scalar(kind.key.format(first=scope[0])),
         work=kind.work,
         outlet=kind.outlet,
@@ -128,6 +133,13 @@ def quarter_of(day: date) -> tuple[str, date, date]:
     start = date(day.year, number * 3 + 1, 1)
     following = date(day.year + number // 3, (number * 3 + 3) % 12 + 1, 1)
     return f"{day.year}-Q{number + 1}", start, following - timedelta(days=1)
+
+
+def _url(answers: Answers) -> str:
+    said = answers.url.strip()
+    if answers.tracker == "github" and not said:
+        return "# url: https://HOST/api/v3              # of an Enterprise Server"
+    return f"url: {scalar(said)}"
 
 
 def _auth(email: str, token: str) -> str:

@@ -44,7 +44,12 @@ def init(
     context: typer.Context,
     name: Annotated[str | None, typer.Option("--name", help="The workspace's name.")] = None,
     tracker: Annotated[str | None, typer.Option("--tracker", help="jira, github or linear.")] = None,
-    url: Annotated[str | None, typer.Option("--url", help="Your Jira, such as https://acme.atlassian.net")] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", help="Your Jira, such as https://acme.atlassian.net, or API of your GitHub, if not github.com."
+        ),
+    ] = None,
     email: Annotated[str | None, typer.Option("--email", help="Jira: the account that the token belongs to.")] = None,
     scope: Annotated[
         str | None,
@@ -69,14 +74,14 @@ def init(
     chosen = tracker or ("jira" if url or email else ask(f"Tracker ({', '.join(KINDS)})", "jira"))
     if chosen not in KINDS:
         raise UsageError(f"There is no tracker '{chosen}'. Known: {', '.join(KINDS)}.")
+    refuse_unused(chosen, url=url, email=email)
     questions = {"jira": "Project keys", "github": "Repositories (owner/name)", "linear": "Team keys"}
     answers = Answers(
         name=name or ask("Name of the workspace", "acme"),
         tracker=chosen,
-        url=(url or ask("Address of your Jira", "https://acme.atlassian.net")) if chosen == "jira" else "",
-        email=(email or ask("E-mail of the account that the token belongs to", "keyrail@example.com"))
-        if chosen == "jira"
-        else "",
+        url=url or (ask("Address of your Jira", "https://acme.atlassian.net") if chosen == "jira" else ""),
+        email=email
+        or (ask("E-mail of the account that the token belongs to", "keyrail@example.com") if chosen == "jira" else ""),
         scope=(scope or ask(questions[chosen], KINDS[chosen].scope)).split(","),
         timezone=timezone or local_timezone(),
         token_variable=token_variable or "",
@@ -87,6 +92,13 @@ def init(
     emit(
         {"file": str(path)}, as_json, lambda: f"Wrote {path}.\nNext: export {answers.variable}=… and run: keyrail check"
     )
+
+
+def refuse_unused(tracker: str, *, url: str | None, email: str | None) -> None:
+    """Raise UsageError for an answer that no tracker of this kind has a place for."""
+    for option, value, meant in (("--url", url, ("jira", "github")), ("--email", email, ("jira",))):
+        if value and tracker not in meant:
+            raise UsageError(f"{option} says nothing about {tracker}: leave it out. It is for {' and '.join(meant)}.")
 
 
 def refuse_wrong(text: str, name: str) -> None:

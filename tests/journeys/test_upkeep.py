@@ -145,6 +145,23 @@ def test_a_new_file_for_another_tracker_asks_what_that_one_needs(empty, kind, op
     assert "There is no tracker 'trello'" in empty.run("init", "--force", "--tracker", "trello", code=2).words
 
 
+def test_a_new_file_names_an_enterprise_server_and_takes_no_answer_that_it_has_no_place_for(empty):
+    def init(tracker, *said, **more):
+        return empty.run("init", "--force", "--name", "acme", "--tracker", tracker, *said, **more)
+
+    init("github", "--repositories", "acme/api", "--url", "https://git.acme.com/api/v3")
+    written = YAML(typ="safe").load(empty.file.read_text())
+    assert written["connections"]["github-main"]["url"] == "https://git.acme.com/api/v3"
+    init("github", "--repositories", "acme/api")
+    assert "url" not in YAML(typ="safe").load(empty.file.read_text())["connections"]["github-main"]
+    before = empty.file.read_text()
+    words = init("linear", "--teams", "ENG", "--url", "https://linear.app/acme", code=2).words
+    assert "--url says nothing about linear: leave it out. It is for jira and github." in words
+    words = init("github", "--repositories", "acme/api", "--email", "bot@acme.com", code=2).words
+    assert "--email says nothing about github" in words
+    assert empty.file.read_text() == before
+
+
 def test_a_file_that_is_there_is_not_replaced_unasked(empty):
     before = empty.file.read_text()
     assert "--force" in empty.run("init", *ANSWERS, code=2).words
