@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from config import nodes
 from config.connections import url_problem
@@ -17,10 +18,8 @@ from config.notes import BAD, Notes
 from config.patterns import JMESPATH
 from config.scalars import Choice, Day, Flag, Number, SecretRef, Span, Text
 from config.shapes import Here, Key, ListOf, MapOf, Record, Then
-from domain.okr import (
-    Metric,
-    Milestone,
-)
+from domain.okr import Metric, Milestone
+from domain.rules import Matcher, Not, Test
 
 SENSITIVE_HEADER = ("authorization", "cookie", "token", "secret", "key", "password")
 
@@ -137,6 +136,9 @@ class Headers:
 def _called(values: dict[str, Any], here: Here) -> dict[str, Any]:
     if problem := url_problem(values["url"]):
         here.error("url", problem)
+    names = [name for name, _ in parse_qsl(urlsplit(values["url"]).query)] if problem is None else []
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        here.error("url", f"The query names '{name}' twice. Each name once.")
     return values
 
 
@@ -151,10 +153,23 @@ HTTP = Record(
 )
 
 
+def _looks_into_payloads(matcher: Matcher) -> bool:
+    match matcher:
+        case Test():
+            return matcher.op == "jmespath"
+        case Not():
+            return _looks_into_payloads(matcher.inner)
+        case _:
+            return any(map(_looks_into_payloads, matcher.inner))
+
+
 def _source(values: dict[str, Any], here: Here) -> dict[str, Any]:
     kinds = [kind for kind in ("http", "count", "sum") if kind in values]
     if len(kinds) != 1:
         here.error("", f"Expected exactly one of http, count, sum; found {' and '.join(kinds) or 'none'}.")
+    for kind in ("count", "sum"):
+        if kind in values and _looks_into_payloads(values[kind]):
+            here.error(kind, "jmespath is not possible here: payloads are not kept for ever. Name fields of the items.")
     if ("field" in values) != ("sum" in values):
         here.error("field" if "field" in values else "sum", "sum and field belong together: {sum: …, field: NAME}.")
     return values

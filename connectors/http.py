@@ -386,7 +386,7 @@ class Client:
             )
         return RejectedError(
             f"{self.name}: {what} was redirected ({answer.status}); redirects are not followed. "
-            "Put the final address into `url` of the connection.",
+            "Put the final address into its `url`.",
             status=answer.status,
         )
 

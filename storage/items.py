@@ -231,6 +231,12 @@ async def stream(tx: Transaction, *, connection: str | None = None, size: int = 
         after = (rows[-1].connection, rows[-1].id)
 
 
+async def unseen_since(tx: Transaction, day: date) -> set[tuple[str, str]]:
+    """Return connection and id of the items that our account lost from sight on a local day or earlier."""
+    query = select(items.c.connection, items.c.id).where(items.c.inaccessible_on <= day)
+    return {(row.connection, row.id) for row in await tx.execute(query)}
+
+
 async def without_history(
     tx: Transaction, connection: str, *, since: datetime | None, after: str, limit: int
 ) -> list[str]:

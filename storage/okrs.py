@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, func, insert, select, update
 
 from domain.okr import CheckIn
 from storage.checkpoints import upsert
@@ -15,6 +15,11 @@ from storage.tables import CheckIn as CheckInRow
 
 subjects = Base.metadata.tables[Subject.__tablename__]
 check_ins = Base.metadata.tables[CheckInRow.__tablename__]
+CHECK_IN = (
+    check_ins.c.key_result, check_ins.c.as_of, check_ins.c.value, check_ins.c.note, check_ins.c.by,
+    check_ins.c.recorded_at,
+)  # fmt: skip
+"""what a check-in is made of"""
 
 
 async def add_check_in(tx: Transaction, check_in: CheckIn) -> None:
@@ -32,11 +37,20 @@ async def add_check_in(tx: Transaction, check_in: CheckIn) -> None:
 
 async def all_check_ins(tx: Transaction) -> list[CheckIn]:
     """Return every check-in, oldest first."""
-    query = select(
-        check_ins.c.key_result, check_ins.c.as_of, check_ins.c.value, check_ins.c.note, check_ins.c.by,
-        check_ins.c.recorded_at,
-    ).order_by(check_ins.c.as_of, check_ins.c.id)  # fmt: skip
+    query = select(*CHECK_IN).order_by(check_ins.c.as_of, check_ins.c.id)
     return [CheckIn(**row._mapping) for row in await tx.execute(query)]
+
+
+async def latest_check_ins(tx: Transaction) -> dict[str, CheckIn]:
+    """Return the check-in of each key result that is the latest by its date; of several the last recorded."""
+    newest = select(check_ins.c.key_result, func.max(check_ins.c.as_of).label("at")).group_by(check_ins.c.key_result)
+    last = newest.subquery()
+    query = (
+        select(*CHECK_IN)
+        .join(last, and_(check_ins.c.key_result == last.c.key_result, check_ins.c.as_of == last.c.at))
+        .order_by(check_ins.c.id)
+    )
+    return {row.key_result: CheckIn(**row._mapping) for row in await tx.execute(query)}
 
 
 async def remember(tx: Transaction, known: Mapping[str, tuple[str, str]], renamed: Mapping[str, str]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain.errors import KeyrailError
+from domain.errors import KeyrailError, TransientError
 from domain.workspace import PublishRow
-from sync import hooks
+from sync import hooks, measures
 from sync.answers import report
 from sync.context import Context, Live
 from sync.publish import KINDS, addresses_of, outlet_of, subjects_of
@@ -35,7 +35,17 @@ async def probe(context: Context, sources: Mapping[str, Live], errors: Mapping[s
         except KeyrailError as error:
             findings.append(finding(name, "error", "connection", str(error)))
         findings.append(await deliveries(context, source))
-    return findings + await targets(context) + links(context)
+    return findings + await sources_of_values(context) + await targets(context) + links(context)
+
+
+async def sources_of_values(context: Context) -> list[Doc]:
+    """Return the findings about where values of key results come from: what each says now; nothing is recorded."""
+    values, errors = await measures.read(context)
+    found = [finding(None, "ok", v.key_result, f"its source says {v.value:g} ({v.by}, {v.note})") for v in values]
+    for error in errors:
+        waits = type(error) is TransientError  # nothing was read yet
+        found.append(finding(None, "warning" if waits else "error", "source", str(error)))
+    return found
 
 
 async def deliveries(context: Context, source: Live) -> Doc:

@@ -18,7 +18,7 @@ from domain.workspace import Workspace
 from storage import checkpoints, dirty, inbox, setbacks, snapshots
 from storage.setbacks import Failed
 from sync import deliveries as told
-from sync import ingest, redelivery
+from sync import ingest, measures, redelivery
 from sync import publish as publishing
 from sync import run as runs
 from sync.answers import report
@@ -150,6 +150,20 @@ async def snapshot(room: Room, _key: str) -> None:
         await snapshots.keep(tx, context.today, context.now(), context.workspace.digest, doc)
 
 
+async def measure(room: Room, _key: str) -> None:
+    """Read the values of key results from their sources; what cannot be read is told, and stops no other."""
+    if not await in_force(room.context):
+        return
+    found = await measures.measure(room.context)
+    if found.recorded:
+        log.info("measure: %s recorded", ", ".join(sorted(found.recorded)))
+        publish_soon(room)
+    for error in found.errors[1:]:
+        log.warning("measure: %s", error)
+    if found.errors:
+        raise found.errors[0]
+
+
 async def upkeep(room: Room, _key: str) -> None:
     """Forget old payloads and old jobs."""
     context = room.context
@@ -177,6 +191,7 @@ DOES: Mapping[str, Callable[[Room, str], Awaitable[None]]] = {
     "publish": publish,
     "snapshot": snapshot,
     "webhooks": webhooks,
+    "measure": measure,
     "upkeep": upkeep,
 }
 
@@ -283,6 +298,8 @@ def duties(workspace: Workspace) -> list[Duty]:
         Duty(job="snapshot", key=ALL, every=timedelta(hours=1)),
         Duty(job="upkeep", key=ALL, every=timedelta(hours=6)),
     ]
+    if any(isinstance(one.source, Mapping) for one in workspace.key_results.values()):
+        found.append(Duty(job="measure", key=ALL, every=timedelta(hours=1)))
     for name, connection in workspace.connections.items():
         found.append(Duty(job="pull", key=name, every=connection.poll))
         found.append(Duty(job="census", key=name, every=connection.census))

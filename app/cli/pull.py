@@ -86,13 +86,16 @@ def backfill(
     The present comes first, then the past; ends with the numbers.
     """
     from sync import run as runs
+    from sync.measures import measure
 
     here = session(context)
 
     async def step(opened: Context, sources: Opened) -> Ended:
         moment = in_zone(opened.workspace, since)
         pulls = await runs.backfill(opened, sources.sources, history=not no_history, restart=restart, since=moment)
-        return {"connections": await runs.outcome(opened, pulls, sources.errors)}, errors_of(pulls)
+        measured = await measure(opened)
+        doc: Doc = {"connections": await runs.outcome(opened, pulls, sources.errors), "measured": measured.document()}
+        return doc, [*errors_of(pulls), *measured.errors]
 
     ask(here, connection, step, kind="backfill", as_json=as_json)
 
@@ -103,16 +106,22 @@ def sync(
     no_publish: Annotated[bool, typer.Option("--no-publish", help="Read and compute, but tell nobody.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Pull what changed, compute, and publish what that changes."""
+    """Pull what changed, compute, and publish what that changes.
+
+    Key results whose values have a source of their own are measured in between.
+    """
     from sync import publish
     from sync import run as runs
+    from sync.measures import measure
 
     here = session(context)
 
     async def step(opened: Context, sources: Opened) -> Ended:
         pulls = await runs.sync(opened, sources.sources)
         doc: Doc = {"connections": await runs.outcome(opened, pulls, sources.errors)}
-        errors = errors_of(pulls)
+        measured = await measure(opened)
+        doc["measured"] = measured.document()
+        errors = [*errors_of(pulls), *measured.errors]
         if not no_publish and opened.workspace.publish:
             well = {one.connection: sources.sources[one.connection] for one in pulls if one.error is None}
             sent = await publish.tell(opened, well)

@@ -433,6 +433,22 @@ CASES = {
         "sum and field belong together",
         None,
     ),
+    "count by what payloads hold": (
+        OBJECTIVE.replace("{kind: binary}", "{target: 3}, source: {count: {not: {jmespath: a.b}}}"),
+        7,
+        "objectives[0].key_results[0].source.count",
+        "jmespath is not possible here",
+        None,
+    ),
+    "an address that names something twice": (
+        OBJECTIVE.replace(
+            "{kind: binary}", "{target: 3}, source: {http: {url: 'https://x.example/?a=1&b=2&a=3', jmespath: a}}"
+        ),
+        7,
+        "objectives[0].key_results[0].source.http.url",
+        "The query names 'a' twice.",
+        None,
+    ),
     "http source without https": (
         OBJECTIVE.replace("{kind: binary}", "{target: 3}, source: {http: {url: 'http://x.example/a', jmespath: a}}"),
         7,

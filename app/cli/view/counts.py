@@ -71,6 +71,10 @@ def _lines(doc: Doc, kind: str, zone: str, now: datetime | None, width: int) -> 
         yield from _table(rows, zone, now, width)
     for row in rows:
         yield from _remarks(row, width)
+    if doc.get("measured"):
+        said = [f"{words.clean(one['key_result'])} {words.exact(one['value'])}" for one in doc["measured"]]
+        yield Text()
+        yield from (line(each) for each in flow(["Measured", *said], width))
     if doc.get("published"):
         yield Text()
         yield from (line(each) for each in flow(["Published", *outcome(doc["published"])], width))
