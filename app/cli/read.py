@@ -1,4 +1,4 @@
-"""Commands that answer from the store: show, explain, coverage. They ask no tracker."""
+"""Commands that answer from the store: show, explain, coverage, portfolio. They ask no tracker."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     app.command()(show)
     app.command()(explain)
     app.command()(coverage)
+    app.command()(portfolio)
 
 
 def show(
@@ -96,3 +97,31 @@ def coverage(context: typer.Context, as_json: Json = False) -> None:
 
     doc = run(work)
     emit(doc, as_json, lambda: sheet(doc))
+
+
+def portfolio(
+    context: typer.Context,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="DIMENSION", help="Only this dimension.", show_default=False)
+    ] = None,
+    timeframe: Annotated[str, typer.Option("--timeframe", metavar="current|ID|all")] = "current",
+    as_json: Json = False,
+) -> None:
+    """Show where the effort goes, what is worth most, and what is at risk.
+
+    By each dimension of the file, and by objective, initiative, team and timeframe.
+    """
+    from app.cli.view.portfolio import portfolio as sheet
+    from sync.portfolio import portfolio as found
+    from sync.refresh import catch_up
+
+    here = session(context)
+    workspace = here.workspace()
+
+    async def work() -> Doc:
+        async with here.open() as opened:
+            await catch_up(opened)
+            return await found(opened, by=by, timeframe=timeframe)
+
+    doc = run(work)
+    emit(doc, as_json, lambda: sheet(doc, zone=workspace.timezone))

@@ -20,6 +20,7 @@ from app.cli.view.coverage import coverage
 from app.cli.view.errors import error
 from app.cli.view.explain import explain
 from app.cli.view.plan import plan, published
+from app.cli.view.portfolio import portfolio
 from app.cli.view.show import show
 from domain.errors import AuthError, ConfigError, Problem, RateLimitedError, UsageError
 
@@ -48,6 +49,8 @@ PAGES: dict[str, Callable[[dict], object]] = {
     "explain_metric": lambda doc: explain(doc, zone=ZONE),
     "explain_null": lambda doc: explain(doc, zone=ZONE),
     "coverage": coverage,
+    "portfolio": lambda doc: portfolio(doc, zone=ZONE),
+    "portfolio_empty": lambda doc: portfolio(doc, zone=ZONE),
     "plan": plan,
     "published": published,
     "check": check,
