@@ -106,7 +106,13 @@ async def service(
         path, told = settings.workspace, running.told
         await stack.enter_async_context(beside(lambda: follow(path, environ, workspace, running.adopt, told)))
         serving = serve_web(application(web), settings.port, host=settings.host, grace=5)
-        url = await stack.enter_async_context(serving)
+        try:
+            url = await stack.enter_async_context(serving)
+        except OSError as error:
+            raise KeyrailError(
+                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Stop what listens there,"
+                " or set KEYRAIL_HOST and KEYRAIL_PORT to an address of this machine and a free port."
+            ) from error
         yield Served(url=url, workspace=workspace)
 
 
