@@ -1,7 +1,7 @@
 """The service as it runs: three simulated trackers behind real HTTP, their webhooks, and a store on either database.
 
-A company is pulled once for the session; each test gets a copy of its sites and of its store, and may ask for the truth:
-what a backfill into an empty store makes of the sites as they are now.
+A company is pulled once for the session; each test gets a copy of its sites and of its store, and may ask for the
+truth: what a backfill into an empty store makes of the sites as they are now.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import os
 import pickle
 import shutil
 from collections import Counter
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,8 @@ from app.service import service
 from app.web.server import serve
 from config.settings import read
 from config.workspace import load
+from domain.errors import ConfigError
+from domain.workspace import Workspace
 from storage import checkpoints
 from sync import exports, run
 from sync.answers import report
@@ -54,6 +56,7 @@ class House:
     environ: dict[str, str] = field(default_factory=dict)
     served: str | None = None
     warm: object = None
+    workspace: Workspace | None = None
 
     @property
     def file(self):
@@ -115,9 +118,15 @@ class House:
         env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", "COLUMNS": "250"}
         return self.warm.start(arguments, cwd=self.folder, env={**env, **self.env, **said})
 
+    async def ended_well(self, running):
+        """Wait for a command that was told to end; it ends without a traceback."""
+        ended = await asyncio.to_thread(running.wait)
+        assert "Traceback" not in ended.err, ended.err
+        return ended
+
     async def command(self, *arguments, **said):
         """Run a command to its end, beside what runs here."""
-        return await asyncio.to_thread(self.start(*arguments, **said).wait)
+        return await self.ended_well(self.start(*arguments, **said))
 
     async def until(self, condition, what, seconds=PATIENCE):
         """Wait until a condition holds; what it found last is told where it never does."""
@@ -132,15 +141,16 @@ class House:
 
     @asynccontextmanager
     async def context(self, url=None):
-        """Open the store, or another one, with the workspace file as it is now."""
-        workspace = load(self.file, self.env)
-        async with open_context(workspace, url or self.url) as context:
+        """Open the store, or another one, with the workspace file as it is now, or last was when it was right."""
+        with suppress(ConfigError):
+            self.workspace = load(self.file, self.env)
+        async with open_context(self.workspace, url or self.url) as context:
             yield context
 
-    async def pulled_since(self, moment, names=tuple(NAMES.values())):
+    async def pulled_since(self, moment):
         async with self.context() as context, context.store.read() as tx:
             complete = await checkpoints.of_stream(tx, COMPLETE)
-        return all(complete.get(name) and datetime.fromisoformat(complete[name]) >= moment for name in names)
+        return all(complete.get(name) and datetime.fromisoformat(complete[name]) >= moment for name in NAMES.values())
 
     async def at_rest(self):
         """Return whether nothing is left to be seen to: no delivery, nothing that moved, nothing that failed."""
