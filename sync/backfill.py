@@ -1,6 +1,7 @@
 """Everything in scope, from nothing: the present first, then the past; resumable at any point.
 
-What an interrupted run has stored is known by the time of its reads, so there is no position to lose.
+What an interrupted run has stored is known by the time of its reads, so there is no position to lose; once all of the
+present is stored, only what changed since is read.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from storage import items as store
 from sync.census import Verdict, judge
 from sync.context import Context, Live
 from sync.ingest import drain, receiving
-from sync.poll import COMPLETE, WATERMARK, Pulled, pull_history, refetch, run_id
+from sync.poll import COMPLETE, WATERMARK, Pulled, pull, pull_history, refetch, run_id
 
 STATE = "backfill"
+PRESENT = "present"
+"""in the state of a backfill: all of the present is stored"""
 
 
 @dataclass(slots=True)
@@ -42,21 +45,26 @@ class Stored:
         self.skipped = 0
 
 
-async def begin(context: Context, source: Live, *, restart: bool) -> datetime:
-    """Return when the running backfill began: now for a new one, the stored instant for an interrupted one."""
+async def begin(context: Context, source: Live, *, restart: bool) -> tuple[datetime, Json]:
+    """Return when the running backfill began, and the watermark of an interrupted one that has all of the present."""
     async with context.store.write() as tx:
         state = await checkpoints.load(tx, source.name, STATE)
         interrupted = state is not None and state.get("finished_at") is None
         if interrupted and state["digest"] == source.reading.digest and not restart:
-            return datetime.fromisoformat(state["started_at"])
+            mark = await checkpoints.load(tx, source.name, WATERMARK) if state.get(PRESENT) else None
+            return datetime.fromisoformat(state["started_at"]), mark
         started_at = context.now()
         await checkpoints.save(tx, source.name, STATE, {"started_at": started_at, "digest": source.reading.digest})
-    return started_at
+    return started_at, None
 
 
 async def pull_present(context: Context, source: Live, *, restart: bool = False) -> Pulled:
     """Read every item in scope as it is now, and find out what became of those that are no longer listed."""
-    started_at = await begin(context, source, restart=restart)
+    started_at, mark = await begin(context, source, restart=restart)
+    if mark is not None:
+        changed = await pull(context, source, mark, history=False)
+        await settle_absent(context, source, changed, changed.absent)
+        return changed
     pulled = Pulled(connection=source.name, started_at=started_at)
     pulled.ingested.add(await drain(context, source))
     resume = Stored(context, source.name, started_at)
@@ -75,6 +83,8 @@ async def pull_present(context: Context, source: Live, *, restart: bool = False)
     async with context.store.write() as tx:
         await checkpoints.save(tx, source.name, WATERMARK, first_watermark(source, started_at))
         await checkpoints.save(tx, source.name, COMPLETE, started_at)
+        here = {"started_at": started_at, "digest": source.reading.digest, PRESENT: True}
+        await checkpoints.save(tx, source.name, STATE, here)
     return pulled
 
 

@@ -329,7 +329,7 @@ def test_a_repository_goes_on_under_its_new_name_and_in_the_archive(hub):
 # Stopped in the middle
 
 
-@pytest.mark.parametrize("times", [6, 11], ids=["items", "history"])
+@pytest.mark.parametrize("times", [8, 14], ids=["items", "history"])
 def test_a_killed_backfill_goes_on_and_ends_the_same(empty_hub, pulled_hub, times):
     running = None
     empty_hub.site.faults.page_size = 20
@@ -341,6 +341,24 @@ def test_a_killed_backfill_goes_on_and_ends_the_same(empty_hub, pulled_hub, time
     empty_hub.tracker.one_by_one = None
     (row,) = empty_hub.json("backfill")["connections"]
     assert (row["items"], row["error"]) == (66, None)
+    assert empty_hub.facts() == pulled_hub.facts
+
+
+def test_an_interrupted_backfill_says_how_to_go_on_and_reads_nothing_twice(empty_hub, pulled_hub):
+    running = None
+    empty_hub.site.faults.page_size = 20
+    empty_hub.stop_after("/graphql", 14, signal.SIGINT, lambda: running)
+    empty_hub.tracker.one_by_one = "/graphql"
+    running = empty_hub.start("backfill")
+    ended = running.wait()
+    assert ended.code == 130
+    assert ended.words.endswith("Interrupted. What was done so far is kept: run the same command again to go on.")
+    empty_hub.face.observers.clear()
+    empty_hub.tracker.one_by_one = None
+    empty_hub.forget()
+    empty_hub.run("backfill")
+    assert "History" in empty_hub.operations
+    assert "Issues" not in empty_hub.operations
     assert empty_hub.facts() == pulled_hub.facts
 
 

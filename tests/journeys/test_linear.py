@@ -290,7 +290,7 @@ def test_a_team_that_went_private_keeps_its_numbers_for_a_while_and_comes_back(l
 # Stopped in the middle
 
 
-@pytest.mark.parametrize("times", [12, 16], ids=["items", "history"])
+@pytest.mark.parametrize("times", [12, 18], ids=["items", "history"])
 def test_a_killed_backfill_goes_on_and_ends_the_same(empty_line, pulled_line, times):
     running = None
     empty_line.site.faults.page_size = 20
@@ -302,6 +302,25 @@ def test_a_killed_backfill_goes_on_and_ends_the_same(empty_line, pulled_line, ti
     empty_line.tracker.one_by_one = None
     (row,) = empty_line.json("backfill")["connections"]
     assert (row["items"], row["error"]) == (73, None)
+    assert empty_line.facts() == pulled_line.facts
+
+
+def test_an_interrupted_backfill_says_how_to_go_on_and_reads_nothing_twice(empty_line, pulled_line):
+    running = None
+    empty_line.site.faults.page_size = 20
+    empty_line.stop_after("/graphql", 18, signal.SIGINT, lambda: running)
+    empty_line.tracker.one_by_one = "/graphql"
+    running = empty_line.start("backfill")
+    ended = running.wait()
+    assert ended.code == 130
+    assert ended.words.endswith("Interrupted. What was done so far is kept: run the same command again to go on.")
+    empty_line.face.observers.clear()
+    empty_line.tracker.one_by_one = None
+    empty_line.face.exchanges.clear()
+    empty_line.run("backfill")
+    asked = {one.operation for one in empty_line.face.exchanges}
+    assert "History" in asked
+    assert "IssuesInWindow" not in asked
     assert empty_line.facts() == pulled_line.facts
 
 
