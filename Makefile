@@ -36,6 +36,7 @@ bench: install
 	$(BIN)/python -m compileall -q app bench config connectors domain rollup storage sync
 	$(BIN)/python -m bench.suite
 	$(BIN)/python -m bench.receiver
+	$(BIN)/python -m bench.latency
 
 # Needs uv on the path. The lock files name no index.
 lock:
