@@ -587,6 +587,8 @@ def carried_over(item: WorkItem, before: Stored | None) -> WorkItem:
         return item
     if item.parent_id is None and item.parent_key is not None and item.parent_key == before.item.parent_key:
         item = replace(item, parent_id=before.item.parent_id)
+    if item.parent_key is None and item.parent_id is not None and item.parent_id == before.item.parent_id:
+        item = replace(item, parent_key=before.item.parent_key)
     former = before.item.former_keys
     if before.item.key != item.key:
         former = (*(name for name in former if name != item.key), before.item.key)

@@ -317,6 +317,14 @@ async def test_where_the_tracker_keeps_no_past_its_own_start_stays(road, item, c
     assert (await road.items())["1"].item.started_at == began
 
 
+async def test_the_key_of_a_parent_that_a_webhook_names_by_id_alone_stays(road, item, clock):
+    await road.receive(item("2", parent_id="1", parent_key="PAY-1"))
+    await road.receive(item("2", parent_id="1", updated_at=clock()))
+    assert (await road.items())["2"].item.parent_key == "PAY-1"
+    await road.receive(item("2", parent_id="9", updated_at=clock.forward(minutes=1)))
+    assert (await road.items())["2"].item.parent_key is None
+
+
 async def test_a_replayed_history_counts_for_items_that_did_not_move(road, item, clock):
     await road.receive(item("1", status="Shut", category="done", created_at=clock() - timedelta(days=9)))
     await finish(road, "1")
