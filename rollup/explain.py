@@ -11,12 +11,11 @@ from math import fsum
 
 from domain.errors import UsageError
 from domain.facts import Fact, Facts, Freshness, Node
-from domain.okr import ManualRollup
 from domain.rules import Policies
 from domain.workspace import Workspace
 from rollup.leaves import Entry
 from rollup.progress import epic_sized, epics, lone
-from rollup.report import Json, instant
+from rollup.report import Json, instant, override_json
 from rollup.scope import Scope, inspect
 from rollup.sizes import Sized
 from rollup.summary import amount, percent
@@ -69,6 +68,7 @@ def explain(
         "health_reasons": list(view.verdict.reasons),
         "overlays": list(view.overlays),
         "flags": list(view.flags),
+        "override": override_json(view.verdict),
         "policies": policies_json(scope.policies),
         "complete_to": instant(complete_to(views.sources.freshness, view.progress.connections)),
     }
@@ -170,6 +170,7 @@ def _key_result(view: KeyResultView, settled: Sized, scope: Scope, views: Views)
         "health_reasons": list(view.verdict.reasons),
         "overlays": list(view.overlays),
         "flags": list(view.flags),
+        "override": override_json(view.verdict),
         "policies": policies_json(scope.policies),
         "complete_to": instant(complete_to(views.sources.freshness, view.delivery.connections)),
     }
@@ -321,7 +322,7 @@ def _excluded(e: Entry) -> Json:
 
 def _objective(view: ObjectiveView, views: Views) -> Json:
     objective = view.objective
-    manual = objective.rollup if isinstance(objective.rollup, ManualRollup) and "manual" in view.flags else None
+    manual = view.manual
     children = [
         *(
             (v.key_result.id, "key_result", v.key_result.title, v.key_result.weight, v.value, str(v.key_result.status))
@@ -347,6 +348,7 @@ def _objective(view: ObjectiveView, views: Views) -> Json:
         "health_reasons": list(view.verdict.reasons),
         "overlays": list(view.overlays),
         "flags": list(view.flags),
+        "override": override_json(view.verdict),
         "complete_to": instant(complete_to(views.sources.freshness, connections)),
     }
     formula = _mean_formula(inputs, view.computed.value)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from domain.facts import Freshness, Progress
-from domain.okr import CheckIn, Initiative, Metric, Override
+from domain.okr import CheckIn, Initiative, ManualRollup, Metric, Override
 from domain.workspace import Workspace
 from rollup.forecast import Forecast
 from rollup.health import Close, Verdict
@@ -42,6 +42,7 @@ def report(
     timeframe: str = "current",
     history: Mapping[str, Sequence[Close]] | None = None,
     forecasts: Mapping[str, Forecast] | None = None,
+    manual_since: Mapping[str, date] | None = None,
 ) -> Json:
     """Return the document of ``show --json``.
 
@@ -59,6 +60,7 @@ def report(
         now=now,
         history=history,
         forecasts=forecasts,
+        manual_since=manual_since,
     )
     objectives = shown_objectives(views, timeframe)
     key_results = [v for v in views.key_results.values() if v.key_result.objective in objectives]
@@ -124,7 +126,15 @@ def override_json(verdict: Verdict) -> Json | None:
         "by": override.by,
         "reason": override.reason,
         "computed": str(verdict.computed),
+        "at": instant(override.at),
     }
+
+
+def manual_json(manual: ManualRollup | None) -> Json | None:
+    """Return the value that a person set for an objective, None where there is none."""
+    if manual is None:
+        return None
+    return {"value": manual.value, "by": manual.by, "reason": manual.reason, "until": _day(manual.until)}
 
 
 def _day(day: date | None) -> str | None:
@@ -153,6 +163,7 @@ def objective_json(view: ObjectiveView, views: Views) -> Json:
         "status": str(objective.status),
         "weight": objective.weight,
         "computed_progress": view.computed.value,
+        "manual": manual_json(view.manual),
         "expected": view.expected,
         "drivers": list(view.worst.drivers),
         "summary": sentence(

@@ -6,7 +6,7 @@ How they are told (JSON, words, pages) is not known here; reading facts and cloc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,8 @@ NO_PROGRESS = Progress(
     value=None, state="no_scope", counts=dict.fromkeys(("todo", "in_progress", "done", "canceled"), 0)
 )
 CHECK_IN_EVERY = timedelta(days=7)
+MANUAL_FOR = timedelta(days=14)
+"""How long a value set by hand holds where the file does not say until when."""
 CHECK_IN_GRACE = timedelta(days=3)
 LIVE = (Status.ACTIVE, Status.CLOSED)
 OVERLAYS = ("stale", "blocked", "divergence", "partial_coverage")
@@ -32,21 +34,23 @@ OVERLAYS = ("stale", "blocked", "divergence", "partial_coverage")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Everything a report is made of. `progress`, `history` and `forecasts` are by subject id.
+    """Everything a report is made of. `progress`, `history`, `forecasts` and `overrides` are by subject id.
 
     `history` holds the progress at past closes, newest first, of subjects scored by delivery, as many as their
-    band depends on; without it health takes today's raw band.
+    band depends on; without it health takes today's raw band. `manual_since` is the local day on which the file
+    first stated a value for an objective without an end.
     """
 
     workspace: Workspace
     progress: Mapping[str, Progress]
     check_ins: Mapping[str, Sequence[CheckIn]]
-    overrides: Sequence[Override]
+    overrides: Mapping[str, Sequence[Override]]
     freshness: Mapping[str, Freshness]
     initiatives: Mapping[str, Initiative]
     contributors: Mapping[str, Mapping[str, float]]
     history: Mapping[str, Sequence[Close]]
     forecasts: Mapping[str, Forecast]
+    manual_since: Mapping[str, date]
     now: datetime
     zone: ZoneInfo
 
@@ -89,12 +93,16 @@ class KeyResultView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveView:
-    """An objective with its mean over key results and child objectives; `computed` is the mean itself."""
+    """An objective with its mean over key results and child objectives; `computed` is the mean itself.
+
+    `manual` is the value that a person set in its place, with the last day on which it holds.
+    """
 
     objective: Objective
     value: float | None
     state: str
     computed: Mean
+    manual: ManualRollup | None
     expected: float | None
     overlays: tuple[str, ...]
     flags: tuple[str, ...]
@@ -137,22 +145,27 @@ def evaluate(
     now: datetime,
     history: Mapping[str, Sequence[Close]] | None = None,
     forecasts: Mapping[str, Forecast] | None = None,
+    manual_since: Mapping[str, date] | None = None,
 ) -> Views:
     """Evaluate every subject of the workspace at `now`; arguments as for `report`."""
     extra = extra_initiatives or {}
     by_key_result: dict[str, list[CheckIn]] = {}
     for c in check_ins:
         by_key_result.setdefault(c.key_result, []).append(c)
+    by_subject: dict[str, list[Override]] = {}
+    for o in overrides:
+        by_subject.setdefault(o.subject, []).append(o)
     sources = Sources(
         workspace=workspace,
         progress=progress,
         check_ins=by_key_result,
-        overrides=tuple(overrides),
+        overrides=by_subject,
         freshness=freshness,
         initiatives=all_initiatives(workspace, extra),
         contributors=contributors(workspace, extra),
         history=history or {},
         forecasts=forecasts or {},
+        manual_since=manual_since or {},
         now=now,
         zone=ZoneInfo(workspace.timezone),
     )
@@ -272,7 +285,7 @@ def _key_result(kr: KeyResult, sources: Sources) -> KeyResultView:
         now=sources.now,
         zone=sources.zone,
         policies=policies,
-        overrides=sources.overrides,
+        overrides=sources.overrides.get(kr.id, ()),
     )
     apart = outcome is not None and _diverges(outcome.score.value, delivery.value, policies.divergence)
     score_flags = outcome.score.flags if outcome is not None else ()
@@ -334,7 +347,7 @@ def _initiative(initiative: Initiative, sources: Sources) -> InitiativeView:
         now=sources.now,
         zone=sources.zone,
         policies=sources.workspace.policies.under(initiative.policies),
-        overrides=sources.overrides,
+        overrides=sources.overrides.get(initiative.id, ()),
     )
     coverage = item_coverage(progress, sources.freshness)
     stated = [c.share for c in initiative.contributes if c.explicit]
@@ -364,10 +377,14 @@ def epic_verdict(
     now: datetime,
     zone: ZoneInfo,
     policies: Policies,
+    overrides: Iterable[Override] = (),
 ) -> Verdict:
-    """Return the health of an epic over the dates of its item; without a due date it is unknown."""
+    """Return the health of an epic over the dates of its item; without a due date it is unknown.
+
+    `id` is what overrides name it by.
+    """
     case = Case(id=id, progress=progress.value, state=progress.state, start=start, end=due)
-    return judge(case, now=now, zone=zone, policies=policies)
+    return judge(case, now=now, zone=zone, policies=policies, overrides=overrides)
 
 
 def key_results_of(views: Views, objective: str) -> list[KeyResultView]:
@@ -399,11 +416,12 @@ def _objective(
         *(_part(v.key_result.id, v.key_result.title, v.verdict, v.key_result.weight) for v in krs),
         *(_part(v.objective.id, v.objective.title, v.verdict, v.objective.weight) for v in below),
     ]
-    value, state, own_flags = _rolled_up(objective, computed, sources.today)
+    manual, expired = _manual(objective, sources)
+    value, state, own_flags = _rolled_up(objective, computed, manual, expired)
     worst = weighted_worst(parts)
     verdict = overridden(
         _objective_verdict(objective, worst, value, sources),
-        valid_override(sources.overrides, objective.id, sources.now, sources.zone),
+        valid_override(sources.overrides.get(objective.id, ()), objective.id, sources.now, sources.zone),
     )
     inherited = {name for v in krs if v.key_result.status in LIVE for name in v.overlays}
     inherited.update(name for v in below if v.objective.status in LIVE for name in v.overlays)
@@ -414,6 +432,7 @@ def _objective(
         value=value,
         state=state,
         computed=computed,
+        manual=manual,
         expected=_mean_expected(krs, below),
         overlays=tuple(n for n in OVERLAYS if n in inherited or (n == "partial_coverage" and partial)),
         flags=_sorted(own_flags, ("cycle",) if objective.parent in path[1:] else ()),
@@ -460,17 +479,24 @@ def _mean_expected(krs: Sequence[KeyResultView], below: Sequence[ObjectiveView])
     ).value
 
 
-def _rolled_up(objective: Objective, computed: Mean, today: date) -> tuple[float | None, str, tuple[str, ...]]:
+def _manual(objective: Objective, sources: Sources) -> tuple[ManualRollup | None, bool]:
+    """Return the value that a person set for an objective, None where there is none or (True) it has expired."""
+    if not isinstance(objective.rollup, ManualRollup):
+        return None, False
+    since = sources.manual_since.get(objective.id, sources.today)
+    until = objective.rollup.until or since + MANUAL_FOR
+    return (replace(objective.rollup, until=until), False) if until >= sources.today else (None, True)
+
+
+def _rolled_up(
+    objective: Objective, computed: Mean, manual: ManualRollup | None, expired: bool
+) -> tuple[float | None, str, tuple[str, ...]]:
     """Return value, state and flags of an objective under its `rollup` choice."""
-    match objective.rollup:
-        case ManualRollup() as manual:
-            if manual.until is None or manual.until >= today:
-                return manual.value, "ok", ("manual",)
-            return computed.value, computed.state, ("manual_expired",)
-        case "off":
-            return None, "no_data", ("rollup_off",)
-        case _:
-            return computed.value, computed.state, ()
+    if manual is not None:
+        return manual.value, "ok", ("manual",)
+    if objective.rollup == "off":
+        return None, "no_data", ("rollup_off",)
+    return computed.value, computed.state, ("manual_expired",) if expired else ()
 
 
 def _objective_verdict(objective: Objective, worst: Worst, value: float | None, sources: Sources) -> Verdict:

@@ -346,6 +346,37 @@ class CheckIn(Base, table=True):
     recorded_at: datetime = instant()
 
 
+class Override(Base, table=True):
+    """What a person said of the health of a subject; never changed, a later row stands in place of those before it.
+
+    Without `health` and `until` it takes them back. `subject` is an id of the file, or ``connection:id`` of an epic.
+    """
+
+    __tablename__ = "overrides"
+    __table_args__ = (Index("ix_overrides_subject", "subject"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    subject: str = Field(sa_column=Column(String, nullable=False))
+    health: str | None = Field(sa_column=Column(String, nullable=True))
+    until: date | None = Field(sa_column=Column(Date, nullable=True))
+    by: str = Field(sa_column=Column(String, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = instant()
+
+
+class ManualRollup(Base, table=True):
+    """The local day on which the file was first seen to state a value for an objective without saying until when.
+
+    `statement` is what it says, as JSON text: another value, author or reason is another statement.
+    """
+
+    __tablename__ = "manual_rollups"
+
+    objective: str = Field(sa_column=Column(String, primary_key=True))
+    statement: str = Field(sa_column=Column(Text, nullable=False))
+    since: date = Field(sa_column=Column(Date, nullable=False))
+
+
 class Outgoing(Base, table=True):
     """The outbox: what is to be told, one row per target, subject and address; `state` is ``due`` or ``failed``."""
 

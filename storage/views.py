@@ -7,9 +7,9 @@ this module, alone, writes SQL by hand. It only reads.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 import orjson
 
 from domain.facts import Flow, Progress
-from domain.okr import CheckIn
+from domain.okr import CheckIn, Health, Override
 from storage.revision import REVISION
 
 Rows = Callable[[str], Sequence[Sequence[Any]]]
@@ -31,7 +31,8 @@ class Present:
 
     `digest` is that of the file the store was mapped with, None before the first time; `complete_to` is by
     connection; `valid_until` the first day on which a stored rollup would be another. `forecasts`, as JSON, are
-    those of `forecast_day`.
+    those of `forecast_day`. `manual_since` is the day on which the file was first seen to state a value for an
+    objective without an end.
     """
 
     digest: str | None
@@ -43,6 +44,8 @@ class Present:
     valid_until: date | None
     forecasts: Mapping[str, Mapping[str, Any]]
     forecast_day: date | None
+    overrides: Sequence[Override] = ()
+    manual_since: Mapping[str, date] = field(default_factory=dict)
 
 
 def present(url: str) -> Present | None:
@@ -89,19 +92,7 @@ def read(rows: Rows) -> Present | None:
         digest=digest,
         subjects={row[0]: subject(value(row[1])) for row in subjects},
         created={row[0]: value(row[1]) for row in rows("select id, data from created_initiatives order by id")},
-        check_ins=[
-            CheckIn(
-                key_result=row[0],
-                as_of=instant(row[1]),
-                value=row[2],
-                note=row[3],
-                by=row[4],
-                recorded_at=instant(row[5]),
-            )
-            for row in rows(
-                'select key_result, as_of, value, note, "by", recorded_at from check_ins order by as_of, id'
-            )
-        ],
+        check_ins=[check_in(row) for row in rows(CHECK_INS)],
         complete_to={
             row[0]: instant(value(row[1]))
             for row in rows("select connection, value from checkpoints where stream = 'complete_to'")
@@ -111,6 +102,8 @@ def read(rows: Rows) -> Present | None:
         valid_until=min(ends, default=None),
         forecasts=ahead["of"] if ahead else {},
         forecast_day=date.fromisoformat(ahead["day"]) if ahead else None,
+        overrides=stated(rows(OVERRIDES)),
+        manual_since={row[0]: day(row[1]) for row in rows("select objective, since from manual_rollups")},
     )
 
 
@@ -128,11 +121,12 @@ def subject(data: Mapping[str, Any]) -> tuple[Progress, Flow]:
     )
 
 
-CHECK_IN = 'key_result, as_of, value, note, "by", recorded_at'
+CHECK_INS = 'select key_result, as_of, value, note, "by", recorded_at from check_ins order by as_of, id'
+OVERRIDES = 'select subject, health, until, "by", reason, at from overrides order by id'
 
 
 def check_in(row: Sequence[Any]) -> CheckIn:
-    """Return the check-in of a row of CHECK_IN."""
+    """Return the check-in of a row of CHECK_INS."""
     return CheckIn(
         key_result=row[0],
         as_of=instant(row[1]),
@@ -141,6 +135,22 @@ def check_in(row: Sequence[Any]) -> CheckIn:
         by=row[4],
         recorded_at=instant(row[5]),
     )
+
+
+def stated(rows: Iterable[Sequence[Any]]) -> list[Override]:
+    """Return the overrides of rows of OVERRIDES, oldest first: one without a health takes back what was said before."""
+    found: list[Override] = []
+    latest: dict[str, int] = {}
+    for subject, health, until, by, reason, at in rows:
+        if health is not None:
+            latest[subject] = len(found)
+            found.append(
+                Override(subject=subject, health=Health(health), until=day(until), by=by, reason=reason, at=instant(at))
+            )
+        elif subject in latest:
+            spoken = latest.pop(subject)
+            found[spoken] = replace(found[spoken], cleared_at=instant(at))
+    return found
 
 
 def value(stored: Any) -> Any:  # Any: a JSON value, which both databases hand out as text here

@@ -11,12 +11,14 @@ from contextlib import aclosing
 from typing import Any
 
 from domain.facts import Progress
+from domain.okr import Override
 from domain.work import Level, Link, WorkItem
 from rollup import progress as sums
+from rollup.report import override_json
 from rollup.views import epic_verdict
 from storage import items as store
 from storage import links as link_store
-from storage import okrs, rollups
+from storage import okrs, overrides, rollups
 from sync.answers import report
 from sync.context import Context
 from sync.refresh import measure_of
@@ -101,24 +103,28 @@ async def epics(context: Context) -> AsyncGenerator[Doc, None]:
         policies = context.workspace.policies
         found = await rollups.facts(tx, None, measure=measure_of(policies))
         progress = sums.epics(found, policies, today=context.today)
+        said: dict[str, list[Override]] = {}
+        for one in await overrides.all_overrides(tx):
+            said.setdefault(one.subject, []).append(one)
         async for chunk in store.stream(tx):
             for row in chunk:
                 item = row.item
                 if item.level is Level.EPIC and not item.deleted:
                     own = progress.get((item.connection, item.id)) or sums.lone(item.category.value)
-                    yield epic_document(context, item, own)
+                    yield epic_document(context, item, own, said.get(str(item.ref), ()))
 
 
-def epic_document(context: Context, item: WorkItem, own: Progress) -> Doc:
-    """Return an epic as `export epics` prints it."""
+def epic_document(context: Context, item: WorkItem, own: Progress, said: Sequence[Override] = ()) -> Doc:
+    """Return an epic as `export epics` prints it; `said` are the overrides of its health."""
     verdict = epic_verdict(
-        item.key,
+        str(item.ref),
         own,
         start=item.start_date,
         due=item.due_date,
         now=context.now(),
         zone=context.zone,
         policies=context.workspace.policies,
+        overrides=said,
     )
     return {
         "connection": item.connection,
@@ -135,6 +141,7 @@ def epic_document(context: Context, item: WorkItem, own: Progress) -> Doc:
         "progress": own.value,
         "state": own.state,
         "health": verdict.health.value,
+        "override": override_json(verdict),
     }
 
 

@@ -5,19 +5,20 @@ A change re-computes only what it can reach; `rebuild` re-computes all, and both
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 
 from domain.facts import Facts, Flow, Progress
-from domain.okr import Initiative
+from domain.okr import Initiative, ManualRollup
 from domain.rules import Policies
 from domain.workspace import Workspace
 from rollup.features import forecasts, tied
 from rollup.parts import Part, merge, separable
 from rollup.scope import Scope, all_initiatives, combine, contributors, delivered, fingerprint, scope_of
 from rollup.scope import parts as parts_of
-from storage import checkpoints, dirty, links, okrs, parts, rollups
+from storage import checkpoints, dirty, links, okrs, overrides, parts, rollups
 from storage import items as store
 from storage.engine import Transaction
 from storage.links import Ref
@@ -79,6 +80,7 @@ async def settle_all(tx: Transaction, context: Context) -> set[str]:
     computed = await roll_up(tx, context, initiatives)
     await look_ahead(tx, context)
     await remember_subjects(tx, context.workspace, initiatives)
+    await overrides.note_manual(tx, manual_statements(context.workspace), context.today)
     await checkpoints.save_note(tx, MAPPED, {"digest": context.workspace.digest})
     return computed
 
@@ -229,3 +231,10 @@ async def remember_subjects(tx: Transaction, workspace: Workspace, initiatives: 
     renamed |= {old: one.id for one in workspace.key_results.values() for old in one.was}
     renamed |= {old: one.id for one in workspace.initiatives.values() for old in one.was}
     await okrs.remember(tx, known, renamed)
+    await overrides.rename(tx, renamed)
+
+
+def manual_statements(workspace: Workspace) -> dict[str, str]:
+    """Return what the file states by hand for objectives without saying until when, as JSON texts."""
+    found = {id_: one.rollup for id_, one in workspace.objectives.items() if isinstance(one.rollup, ManualRollup)}
+    return {id_: json.dumps([one.value, one.by, one.reason]) for id_, one in found.items() if one.until is None}

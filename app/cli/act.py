@@ -1,4 +1,4 @@
-"""Commands that change something: check-in, rebuild, publish; and the demo."""
+"""Commands that change something: check-in, override, rebuild, publish; and the demo."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     # A value may be below zero: what begins with a dash and is no option is taken for it.
     app.command(name="check-in", context_settings={"ignore_unknown_options": True})(check_in)
+    app.command()(override)
     app.command()(rebuild)
     app.command()(publish)
     app.command()(demo)
@@ -46,6 +47,44 @@ def check_in(
         as_json,
         lambda: f"{doc['key_result']}: {doc['value']:g} on {doc['date']}.\nNext: keyrail show {key_result}",
     )
+
+
+def override(
+    context: typer.Context,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="An objective, key result, initiative or epic.")],
+    health: Annotated[str | None, typer.Argument(metavar="[HEALTH]", help="Like at_risk or off_track.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--until", metavar="DATE", formats=["%Y-%m-%d"], help="The last day it holds.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="T", help="Why, for everybody who sees it.")] = "",
+    clear: Annotated[bool, typer.Option("--clear", help="Take back what was said.")] = False,
+    as_json: Json = False,
+) -> None:
+    """State the health of a subject in place of the computed one, until a day.
+
+    The computed health stays visible beside it.
+    """
+    from app.cli.view.override import override as sheet
+    from sync import overrides
+    from sync.refresh import catch_up
+
+    here = session(context)
+    if clear and (health is not None or until is not None):
+        raise UsageError("--clear takes back what was said: it goes without a health and without --until.")
+    if not clear and (health is None or until is None):
+        raise UsageError(f"Say what it is and until when: keyrail override {id_} at_risk --until DATE --reason TEXT.")
+    word = overrides.health_named(health) if health is not None else None
+
+    async def work() -> Doc:
+        async with here.open() as opened:
+            await catch_up(opened)
+            by = getpass.getuser()
+            if word is None or until is None:
+                return await overrides.clear(opened, id_, reason=reason, by=by)
+            return await overrides.override(opened, id_, word, until=until.date(), reason=reason, by=by)
+
+    doc = run(work)
+    emit(doc, as_json, lambda: sheet(doc))
 
 
 def rebuild(context: typer.Context, as_json: Json = False) -> None:

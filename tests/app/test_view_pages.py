@@ -19,6 +19,7 @@ from app.cli.view.counts import counts
 from app.cli.view.coverage import coverage
 from app.cli.view.errors import error
 from app.cli.view.explain import explain
+from app.cli.view.override import override
 from app.cli.view.plan import plan, published
 from app.cli.view.portfolio import portfolio
 from app.cli.view.show import show
@@ -51,6 +52,8 @@ PAGES: dict[str, Callable[[dict], object]] = {
     "coverage": coverage,
     "portfolio": lambda doc: portfolio(doc, zone=ZONE),
     "portfolio_empty": lambda doc: portfolio(doc, zone=ZONE),
+    "override": override,
+    "override_cleared": override,
     "plan": plan,
     "published": published,
     "check": check,

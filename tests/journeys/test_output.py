@@ -22,6 +22,7 @@ READING = [
     ("replay",),
     ("replay", "--parked"),
     ("check-in", "KR1", "2.7"),
+    ("override", "KR1", "at_risk", "--until", "2099-12-31", "--reason", "The vendor left"),
 ]
 ASKING = [
     ("check",),

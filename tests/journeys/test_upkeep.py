@@ -114,6 +114,36 @@ def test_a_value_may_be_below_zero(company):
     assert company.json("check-in", "KR1", "-0.5")["value"] == -0.5
 
 
+# override
+
+
+def test_a_persons_word_is_shown_and_taken_back(company):
+    before = company.json("show", "KR2")["key_results"][0]["health"]
+    said = company.run("override", "KR2", "Off track", "--until", "2099-12-31", "--reason", "The vendor left").text
+    assert "Off track until Thu 31 Dec 2099" in said
+    assert "The vendor left" in company.run("show", "KR2").text
+    assert company.json("explain", "KR2")["override"]["computed"] == before
+    assert company.json("override", "KR2", "--clear", "--reason", "Solved")["cleared"]["health"] == "off_track"
+    assert company.json("show", "KR2")["key_results"][0]["override"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("KR1", "--until", "2099-01-01"), "Say what it is and until when"),
+        (("KR1", "at_risk", "--reason", "x"), "--until DATE"),
+        (("KR1", "at_risk", "--clear"), "goes without a health"),
+        (("KR1", "at_risk", "--until", "2001-01-01", "--reason", "x"), "is over"),
+        (("KR1", "at_risk", "--until", "2099-01-01"), "Say why KR1 is at risk"),
+        (("KR1", "off_trak", "--until", "2099-01-01", "--reason", "x"), "Did you mean off_track?"),
+        (("KR99", "at_risk", "--until", "2099-01-01", "--reason", "x"), "nothing called 'KR99'"),
+        (("KR1", "--clear"), "Nobody's word"),
+    ],
+)
+def test_a_word_that_cannot_hold_is_refused(company, arguments, said):
+    assert said in company.run("override", *arguments, code=2).words
+
+
 # init
 
 

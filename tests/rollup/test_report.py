@@ -217,6 +217,15 @@ def test_manual_rollup_until_its_day_is_over():
     late = made(workspace(objectives=(O0, replace(O1, rollup=replace(manual, until=date(2026, 11, 15))))))
     assert by_id(late, "objectives", "O1")["progress"] == pytest.approx(1.4 / 3)
     assert by_id(late, "objectives", "O1")["flags"] == ["manual_expired"]
+    assert (o1["manual"]["until"], by_id(late, "objectives", "O1")["manual"]) == ("2026-11-16", None)
+
+
+@pytest.mark.parametrize(("since", "progress"), [(date(2026, 11, 2), 0.9), (date(2026, 11, 1), 1.4 / 3)])
+def test_a_manual_value_without_an_end_holds_for_fourteen_days(since, progress):
+    said = workspace(objectives=(O0, replace(O1, rollup=ManualRollup(value=0.9, by="maria", reason="audited"))))
+    o1 = by_id(made(said, manual_since={"O1": since}), "objectives", "O1")
+    assert (o1["progress"], o1["computed_progress"]) == (pytest.approx(progress), pytest.approx(1.4 / 3))
+    assert by_id(made(said), "objectives", "O1")["manual"]["until"] == "2026-11-30"
 
 
 def test_rollup_off():
@@ -237,6 +246,7 @@ def test_overrides_show_what_is_computed():
         "by": "maria",
         "reason": "x",
         "computed": "on_track",
+        "at": "2026-11-15T23:00:00Z",
     }
     assert by_id(document, "objectives", "O0")["health"] == "off_track"
 
