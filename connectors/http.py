@@ -301,7 +301,11 @@ class Client:
             slow = isinstance(error, httpx.TimeoutException | TimeoutError)
             what = "did not answer in time" if slow else "could not be reached or broke off"
             who = f"{self.name}: {self._dialect.vendor} ({host})"
-            raise _UnansweredError(f"{who} {what} for {method} {target.path} ({type(error).__name__}).") from error
+            apart = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            advice = " Check `url` of the connection, and that this machine may reach it." if apart else ""
+            raise _UnansweredError(
+                f"{who} {what} for {method} {target.path} ({type(error).__name__}).{advice}"
+            ) from error
         heads = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
         return Answer(status=response.status_code, headers=heads, body=content, sent_at=at)
 

@@ -223,6 +223,21 @@ async def test_what_breaks_on_the_way_is_repeated(client, router, fault):
     assert await client.json(READ) == {"ok": 1}
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (httpx.ConnectError("no route"), True),
+        (httpx.ConnectTimeout("dropped"), True),
+        (httpx.ReadTimeout("slow"), False),
+    ],
+)
+async def test_where_no_connection_comes_about_the_address_is_to_be_checked(client, router, fault, told):
+    router.get(f"{SITE}/rest/api/2/myself").side_effect = fault
+    with pytest.raises(VendorUnavailableError) as failed:
+        await client.json(READ)
+    assert ("Check `url` of the connection, and that this machine may reach it." in str(failed.value)) is told
+
+
 @pytest.mark.parametrize("fault", [httpx.Response(502), httpx.ReadTimeout("slow")])
 async def test_a_call_that_is_not_idempotent_is_sent_once(client, router, fault):
     route = router.post(f"{SITE}/rest/api/2/issue/1/comment")

@@ -21,6 +21,18 @@ async def test_an_issue_that_is_there_is_handed_out(github, discovered, connecti
     assert (found.state, found.page.items) == ("present", 1)
 
 
+async def test_an_issue_that_is_locked_and_pinned_is_as_it_was(github, discovered, connection):
+    api = github.repository("api", 2)
+    for issue in api.issues:
+        github.site.change(issue, state="closed", at=github.now)
+    github.site.change(api.issues[0], locked=True, pinned=True)
+    async with discovered(connection, github) as session:
+        found = [await session.locate(issue.id, "acme/api") for issue in api.issues]
+    assert [one.state for one in found] == ["present", "present"]
+    locked, other = session.items([one.page for one in found])
+    assert (locked.status, locked.category, locked.flags) == (other.status, other.category, other.flags)
+
+
 async def test_an_issue_outside_the_scope_moved(github, discovered, connection):
     github.repository("api")
     web = github.repository("web", 1)
