@@ -60,8 +60,14 @@ class Client:
     dbos: DBOSClient
 
     async def ask(self, job: str, key: str, *, id: str) -> None:
-        """Enqueue a job; a queue's part is always named, without one it would wait for ever."""
+        """Enqueue a job; a queue's part is always named, without one it would wait for ever.
+
+        One that waits already and has not begun finds what this one would: else wake-ups would pile up behind a slow
+        or a dead one, and those who come later wait until all have found nothing to do.
+        """
         queue, part = place(job, key)
+        if await self._waits(queue, f"{job}:{key}:"):
+            return
         await self._told(
             self.dbos.enqueue_async(
                 {
@@ -75,6 +81,11 @@ class Client:
                 key,
             )
         )
+
+    async def _waits(self, queue: str, prefix: str) -> bool:
+        """Return whether a job waits whose id begins so; those of other versions wait for others."""
+        found = await self._list(status="ENQUEUED", queue_name=queue, prefix=prefix, app_version=VERSION, limit=1)
+        return any(job.workflow_id.startswith(prefix) for job in found)
 
     async def counts(self) -> dict[str, int]:
         """Count the jobs that wait, run or failed; what ended well is not counted, it is pruned."""
@@ -110,6 +121,9 @@ class Client:
         status: str | list[str],
         executor_id: str | None = None,
         completed_before: str | None = None,
+        queue_name: str | None = None,
+        prefix: str | None = None,
+        app_version: str | None = None,
         limit: int | None = None,
     ) -> list[WorkflowStatus]:
         return await self._told(
@@ -117,6 +131,9 @@ class Client:
                 status=status,
                 executor_id=executor_id,
                 completed_before=completed_before,
+                queue_name=queue_name,
+                workflow_id_prefix=prefix,
+                app_version=app_version,
                 limit=limit,
                 load_input=False,
                 load_output=False,

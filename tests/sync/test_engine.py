@@ -92,6 +92,18 @@ async def test_the_same_id_asked_twice_runs_once(empty_url, work):
     assert work.begun == [("pull", "jira")] * 2
 
 
+async def test_wake_ups_behind_a_job_that_runs_are_one(empty_url, work):
+    async with open_jobs(empty_url, work, executor=executor_name(empty_url), drain=1) as jobs:
+        await jobs.ask("deliveries", "hang", id="deliveries:hang:1")
+        await until(lambda: work.begun)
+        for number in range(2, 9):
+            await jobs.ask("deliveries", "hang", id=f"deliveries:hang:{number}")
+        assert await counted(jobs, enqueued=1, pending=1)
+        work.let_go.set()
+        await until(lambda: counted(jobs))
+    assert work.ended == [("deliveries", "hang")] * 2
+
+
 async def test_one_at_a_time_for_a_connection_and_side_by_side_between_them(empty_url):
     active, most, together = [], {}, asyncio.Event()
 
