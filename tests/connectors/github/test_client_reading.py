@@ -27,6 +27,28 @@ async def test_a_small_repository_takes_one_request_and_its_count(github, discov
     assert [(page.kind, page.stream, page.number, page.items) for page in pages] == [("items", "backfill", 0, 7)]
 
 
+async def test_six_requests_are_under_way_at_a_time(github, discovered, connection):
+    names = [f"r{number}" for number in range(9)]
+    for name in names:
+        github.repository(name, 1)
+    answer, under_way, most = github.answer, 0, 0
+
+    async def counted(request):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        under_way -= 1
+        return await answer(request)
+
+    github.answer = counted
+    wide = replace(connection, scope={"repositories": [f"acme/{name}" for name in names]})
+    async with discovered(wide, github) as session:
+        assert len(session.keys(await session.backfill())) == 9
+    assert most == 6
+
+
 async def test_an_empty_repository_is_counted_and_not_read(github, discovered, connection):
     github.repository("api")
     async with discovered(connection, github) as session:

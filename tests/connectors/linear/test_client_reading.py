@@ -40,6 +40,31 @@ def items_of(connection):
     return items_of
 
 
+class Counting(httpx.ASGITransport):
+    """A transport that knows how many requests were under way at most."""
+
+    under_way = most = 0
+
+    async def handle_async_request(self, request):
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        self.under_way -= 1
+        return await super().handle_async_request(request)
+
+
+async def test_twelve_requests_are_under_way_at_a_time(linear, opened, discovered, scoped, everything):
+    keys = [f"T{number}" for number in range(15)]
+    for key in keys:
+        linear.many(linear.site.add_team(key, f"Team {key}"), 1)
+    reading, transport = await discovered(linear, scoped(*keys)), Counting(app=linear.face)
+    async with opened(scoped(*keys), linear, transport) as client:
+        pages = [page async for page in CONNECTOR.backfill(client, scoped(*keys), reading, everything)]
+    assert len(nodes(pages, "issues")) == 15
+    assert transport.most == 12
+
+
 def nodes(pages, field):
     return [node for page in pages for node in orjson.loads(page.body)["data"].get(field, {}).get("nodes", [])]
 
