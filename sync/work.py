@@ -15,10 +15,10 @@ from typing import Protocol
 
 from domain.errors import AuthError, KeyrailError, LockedError
 from domain.workspace import Workspace
-from storage import checkpoints, dirty, inbox, setbacks, snapshots
+from storage import checkpoints, dirty, inbox, setbacks
 from storage.setbacks import Failed
 from sync import deliveries as told
-from sync import ingest, measures, redelivery
+from sync import ingest, journal, measures, redelivery
 from sync import publish as publishing
 from sync import run as runs
 from sync.answers import report
@@ -34,8 +34,8 @@ log = logging.getLogger("keyrail")
 ALL = "all"
 """the key of jobs that are of no one connection"""
 POISON = 5
-"""attempts that did not end, from which a job is left alone for `LATER`"""
-LATER = timedelta(hours=1)
+"""attempts that did not end, from which a job is left alone for a while: `SOON`, doubling to `LATER`"""
+SOON, LATER = timedelta(seconds=30), timedelta(hours=1)
 KEPT = timedelta(days=90)
 """how long payloads are kept that were read"""
 DONE = timedelta(days=7)
@@ -140,14 +140,13 @@ async def publish(room: Room, _key: str) -> None:
 
 
 async def snapshot(room: Room, _key: str) -> None:
-    """Keep the day's report as it is shown, once a day."""
+    """Append to the journal what is shown now and differs from what was."""
     context = room.context
-    async with context.store.read() as tx:
-        if await snapshots.has(tx, context.today) or not await ingest.in_force(tx, context):
-            return
+    if not await in_force(context):
+        return
     doc = await report(context, timeframe="all")
     async with context.store.write() as tx:
-        await snapshots.keep(tx, context.today, context.now(), context.workspace.digest, doc)
+        await journal.keep(tx, context, doc, how="shown", at=context.now(), whole=True)
 
 
 async def measure(room: Room, _key: str) -> None:
@@ -240,7 +239,7 @@ async def note(context: Context, job: str, key: str, failed: Failed | None) -> N
 def attempted(before: Failed | None, job: str, key: str, now: datetime) -> Failed:
     """Return the note of an attempt that begins, as it stays behind where the process dies of it."""
     attempts = before.attempts + 1 if before is not None else 1
-    wait = LATER if attempts >= POISON else timedelta(0)
+    wait = min(LATER, SOON * 2.0 ** min(attempts - POISON, 10)) if attempts >= POISON else timedelta(0)
     return Failed(job=job, key=key, attempts=attempts, error="", retry_at=now + wait)
 
 

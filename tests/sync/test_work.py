@@ -194,3 +194,12 @@ async def test_a_locked_error_from_within_is_no_failure(room):
     room.source = held
     assert await work.do(room, "pull", "jira") is True
     assert await failures(room) == {}
+
+
+def test_what_its_process_dies_of_again_and_again_is_left_alone_longer_and_longer(clock):
+    """The first five may have been the machine's fault: then half a minute is lost, not an hour."""
+    failed, waits = None, []
+    for _ in range(14):
+        failed = work.attempted(failed, "pull", "jira", clock())
+        waits.append((failed.retry_at - clock()).total_seconds())
+    assert waits == [0, 0, 0, 0, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
