@@ -56,12 +56,18 @@ def reader(kind: str, workspace: Workspace | None, known: Reading | None = None)
 
 
 def read_payload(source: Reader, body: bytes, event: str | None) -> Iterator[Doc]:
-    """Yield a document for each change in a payload; raise PayloadError where it cannot be read."""
-    changes = parsed(source, body, event).changes
-    if not changes:
+    """Yield a document for each change in a payload, and for each past change that it tells of.
+
+    Raises PayloadError where it cannot be read.
+    """
+    said = parsed(source, body, event)
+    if not said.changes and not said.transitions:
         yield {"change": "ignored", "reason": "nothing in it that Keyrail follows"}
-    for change in changes:
+    for change in said.changes:
         yield document(source, change)
+    for past in said.transitions:
+        told = {"id": past.item_id, "at": past.at, "field": past.field, "before": past.before, "after": past.after}
+        yield {"change": "transition", **told}
 
 
 def parsed(source: Reader, body: bytes, event: str | None) -> Parsed:
