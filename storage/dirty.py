@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import delete, func, insert, select
 
+from storage import pasts
 from storage.engine import Transaction
 from storage.links import Ref
 from storage.tables import Base, Dirty
@@ -44,6 +45,7 @@ async def note(
     ]
     if rows:
         await tx.execute(insert(dirty), rows)
+        await pasts.touch(tx)
 
 
 async def take(tx: Transaction) -> Moved:

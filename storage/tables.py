@@ -86,6 +86,8 @@ ADRIFT = text("parent_id IS NULL AND parent_key IS NOT NULL")
 """items that name a parent which has not been found"""
 COPIED = text("mirror_of IS NOT NULL")
 """items that another one stands for"""
+MOVES = text("field = 'parent'")
+"""transitions from one parent to another"""
 
 
 class Item(Base, table=True):
@@ -181,6 +183,10 @@ class Transition(Base, table=True):
     """One change of one field of one item, as the tracker's history tells it."""
 
     __tablename__ = "transitions"
+    __table_args__ = (
+        Index("ix_transitions_field", "field", "at"),
+        Index("ix_transitions_left", "connection", "before_id", sqlite_where=MOVES, postgresql_where=MOVES),
+    )
 
     connection: str = Field(sa_column=Column(String, primary_key=True))
     item_id: str = Field(sa_column=Column(String, primary_key=True))
@@ -247,15 +253,35 @@ class Setback(Base, table=True):
     retry_at: datetime = instant()
 
 
-class Snapshot(Base, table=True):
-    """The report of a day as it was shown, never changed afterwards; `file` is the digest of the workspace file."""
+class Journal(Base, table=True):
+    """What was published of a subject, and when; appended where it differs, never changed.
 
-    __tablename__ = "snapshots"
+    `how` is ``shown`` or ``sent``, `file` the digest of the workspace file, `entry` the report's own, NULL from when
+    the subject had left the file.
+    """
+
+    __tablename__ = "journal"
+    __table_args__ = (Index("ix_journal_id", "id", "number"),)
+
+    number: int | None = Field(default=None, primary_key=True)
+    at: datetime = instant()
+    kind: str = Field(sa_column=Column(String, nullable=False))
+    id: str = Field(sa_column=Column(String, nullable=False))
+    how: str = Field(sa_column=Column(String, nullable=False))
+    file: str = Field(sa_column=Column(String, nullable=False))
+    complete_to: datetime | None = instant(nullable=True)
+    fingerprint: str = Field(sa_column=Column(String, nullable=False))
+    entry: dict[str, Any] | None = document(nullable=True)
+
+
+class Past(Base, table=True):
+    """Delivery of all subjects as of a past day, while file and history are those of `stamp`."""
+
+    __tablename__ = "pasts"
 
     day: date = Field(sa_column=Column(Date, primary_key=True))
-    at: datetime = instant()
-    file: str = Field(sa_column=Column(String, nullable=False))
-    report: dict[str, Any] = document()
+    stamp: str = Field(sa_column=Column(String, nullable=False))
+    data: dict[str, Any] = document()
 
 
 class Checkpoint(Base, table=True):

@@ -29,7 +29,7 @@ from sync.matchers import (
     subject_matches,
     word,
 )
-from sync.settle import Words, dates, history_category, settle
+from sync.settle import Words, dates, history_category, history_state, settle
 
 __all__ = ["Mapper", "Own", "compile_mapping", "dates", "mirror_of", "subject_matches"]
 
@@ -124,6 +124,18 @@ class Mapper:
         """
         words = self.words.get(connection)
         return history_category(words, status, status_id, resolution, statuses) if words is not None else None
+
+    def state_of(
+        self, connection: str, status: str | None, status_id: str | None, resolution: str | None, statuses: object
+    ) -> tuple[Category, str | None] | None:
+        """Return category and stage as `category_of` does the category alone."""
+        words = self.words.get(connection)
+        return history_state(words, status, status_id, resolution, statuses) if words is not None else None
+
+    @property
+    def looks_at(self) -> frozenset[str]:
+        """The fields of items that any rule tests."""
+        return frozenset(test.field for rule in self.workspace.rules for test in every_test(rule.when))
 
     def own(
         self,

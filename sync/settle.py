@@ -203,7 +203,15 @@ def entry_order(id: str) -> tuple[int, int | str, int]:
 def history_category(
     words: Words, status: str | None, status_id: str | None, resolution: str | None, statuses: object
 ) -> Category | None:
-    """Return the category of a status that history names, by the operator's words of today; None if unknown.
+    """Return the category of a status that history names; see `history_state`."""
+    found = history_state(words, status, status_id, resolution, statuses)
+    return found[0] if found is not None else None
+
+
+def history_state(
+    words: Words, status: str | None, status_id: str | None, resolution: str | None, statuses: object
+) -> tuple[Category, str | None] | None:
+    """Return category and stage of a status that history names, by the operator's words of today; None if unknown.
 
     `statuses` is what discovery keeps: a mapping from id or name to a category or to a list that begins with
     the name and ends with the category. An id that is known beats the name, which may have changed since.
@@ -214,7 +222,7 @@ def history_category(
         return None
     if entry is not None and folded(status) not in words.statuses:
         status = name_in(entry) or status
-    return words.category(status, vendor or Category.TODO, resolution)[0]
+    return words.category(status, vendor or Category.TODO, resolution)
 
 
 def category_by_name(status: str | None, statuses: object, tracker: str) -> Category | None:

@@ -15,10 +15,10 @@ from typing import Protocol
 
 from domain.errors import AuthError, KeyrailError, LockedError
 from domain.workspace import Workspace
-from storage import checkpoints, dirty, inbox, setbacks, snapshots
+from storage import checkpoints, dirty, inbox, setbacks
 from storage.setbacks import Failed
 from sync import deliveries as told
-from sync import ingest, measures, redelivery
+from sync import ingest, journal, measures, redelivery
 from sync import publish as publishing
 from sync import run as runs
 from sync.answers import report
@@ -140,14 +140,13 @@ async def publish(room: Room, _key: str) -> None:
 
 
 async def snapshot(room: Room, _key: str) -> None:
-    """Keep the day's report as it is shown, once a day."""
+    """Append to the journal what is shown now and differs from what was."""
     context = room.context
-    async with context.store.read() as tx:
-        if await snapshots.has(tx, context.today) or not await ingest.in_force(tx, context):
-            return
+    if not await in_force(context):
+        return
     doc = await report(context, timeframe="all")
     async with context.store.write() as tx:
-        await snapshots.keep(tx, context.today, context.now(), context.workspace.digest, doc)
+        await journal.keep(tx, context, doc, how="shown", at=context.now(), whole=True)
 
 
 async def measure(room: Room, _key: str) -> None:

@@ -1,6 +1,8 @@
 """The schema: migrated from empty, the same as in the code, and never touched where a person must decide."""
 
 import asyncio
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from domain.errors import StorageError
-from storage import migrate
+from storage import journal, migrate
 from storage.engine import create_store, open_store, revision, upgrade
 from storage.revision import REVISION
 
@@ -65,6 +67,29 @@ async def test_down_leaves_nothing_and_up_brings_it_back(store):
     assert await revision(store) is None
     await upgrade(store)
     await run(store, migrate.run_check)
+
+
+async def test_the_reports_of_days_become_entries_of_the_journal(store):
+    """Each as it was shown; what stayed as on the day before is no entry of its own."""
+    first = {"objectives": [{"id": "O1", "progress": 0.1}], "key_results": [{"id": "KR1", "progress": 0.1}]}
+    second = {"objectives": [{"id": "O1", "progress": 0.2}], "key_results": [{"id": "KR1", "progress": 0.1}]}
+    await run(store, lambda connection: command.downgrade(migrate.config(connection), "0005"))
+    async with store.write() as tx:
+        for day, report in (("2026-11-17", first), ("2026-11-18", second)):
+            row = {"day": day, "at": f"{day} 06:00:00+00:00", "report": json.dumps(report)}
+            kept = "insert into snapshots (day, at, file, report) values ({}, {}, 'abc', {})"
+            typed = (":day", ":at", ":report")
+            if store.path is None:
+                typed = ("cast(:day as date)", "cast(:at as timestamptz)", "cast(:report as jsonb)")
+            await tx.execute(text(kept.format(*typed)), row)
+    await upgrade(store)
+    async with store.read() as tx:
+        found = await journal.as_of(tx, datetime(2026, 11, 18, 23, tzinfo=UTC))
+        before = await journal.as_of(tx, datetime(2026, 11, 17, 23, tzinfo=UTC), "O1")
+    assert [(row.id, row.at.day, row.how, row.file, row.entry["progress"]) for row in found] == [
+        ("KR1", 17, "shown", "abc", 0.1), ("O1", 18, "shown", "abc", 0.2),
+    ]  # fmt: skip
+    assert [row.entry["progress"] for row in before] == [0.1]
 
 
 async def test_a_database_ahead_of_the_code_is_refused_untouched(database_url):

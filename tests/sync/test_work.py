@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from domain.errors import AuthError, LockedError, VendorUnavailableError
-from storage import checkpoints, dirty, inbox, setbacks, snapshots
+from storage import checkpoints, dirty, inbox, journal, setbacks
 from sync import work
 from sync.ingest import MAPPED
 from sync.poll import COMPLETE
@@ -159,13 +159,19 @@ async def test_what_waits_and_nobody_was_asked_for_is_asked_for(room, clock):
     assert len({id for _, _, id in room.asked}) == 3  # asked twice within one tick, done once
 
 
-async def test_the_report_of_a_day_is_kept_once_and_as_it_was(room, clock):
-    day = room.context.today
+async def test_what_is_shown_is_appended_to_the_journal_where_it_differs_alone(room, clock, item, pulled):
+    async def entries():
+        async with room.context.store.read() as tx:
+            rows = await tx.execute(journal.journal.select().order_by(journal.journal.c.number))
+            return [(row.id, row.how, row.entry and row.entry["progress"]) for row in rows]
+
     await work.do(room, "snapshot", "all")
-    async with room.context.store.read() as tx:
-        assert await snapshots.has(tx, day)
-    async with room.context.store.write() as tx:
-        assert await snapshots.keep(tx, day, clock(), "other", {"later": True}) is False
+    clock.forward(hours=1)
+    await work.do(room, "snapshot", "all")
+    assert await entries() == [("I1", "shown", 0.5)]
+    await pulled.take(item("2", parent_id="1", category="done", updated_at=clock()))
+    await work.do(room, "snapshot", "all")
+    assert await entries() == [("I1", "shown", 0.5), ("I1", "shown", 1.0)]
 
 
 async def test_a_replica_with_another_file_leaves_the_numbers_alone(room, item, pulled):
