@@ -18,7 +18,7 @@ from domain.rules import ForecastPolicy, Policies
 from domain.workspace import Workspace
 from rollup.forecast import NO_FORECAST, Forecast, guarded, history, outlook, seed_of, told, without_imports
 from rollup.progress import epic_flow, epics
-from rollup.scope import NO_INITIATIVES, Scope, all_initiatives, scope_of
+from rollup.scope import NO_INITIATIVES, Scope, all_initiatives, scopes_of
 from rollup.tree import Key
 
 if TYPE_CHECKING:
@@ -58,10 +58,9 @@ def forecasts(
     places = queues(workspace, subjects, made)
     drawn: dict[str, Futures] = {}
     found: dict[str, Forecast] = {}
-    for id_, (progress, flow) in subjects.items():
-        if only is not None and id_ not in only:
-            continue
-        scope = scope_of(workspace, id_, made)
+    asked = [id_ for id_ in subjects if only is None or id_ in only]
+    for id_, scope in scopes_of(workspace, asked, made).items():
+        progress, flow = subjects[id_]
         open_ = [one for one in scope.shares if one in subjects and subjects[one][1].remaining > 0]
         if scope.policies.forecast.features is not None and open_ and all(one in places for one in open_):
             found[id_] = _queued(workspace, subjects, places, scope, progress, open_, today, drawn)
@@ -101,14 +100,22 @@ def kind_of(workspace: Workspace, id_: str) -> str:
     return "key_result" if id_ in workspace.key_results else "initiative"
 
 
-def tied(workspace: Workspace, subjects: Subjects, made: Mapping[str, Initiative], moved: Collection[str]) -> set[str]:
+def shares_throughput(workspace: Workspace, made: Mapping[str, Initiative] = NO_INITIATIVES) -> bool:
+    """Return whether any policy has initiatives share a team's throughput, so that one moves the forecast of others."""
+    return any(one.forecast.features for one in _policies(workspace, all_initiatives(workspace, made).values()))
+
+
+def tied(
+    workspace: Workspace, subjects: Iterable[str], made: Mapping[str, Initiative], moved: Collection[str]
+) -> set[str]:
     """Return the subjects whose forecast may differ where some have moved: also those that share a throughput."""
     initiatives = all_initiatives(workspace, made)
     teams = {initiatives[id_].team for id_ in moved if id_ in initiatives} - {None}
-    if not teams or not any(one.forecast.features for one in _policies(workspace, initiatives.values())):
+    if not teams or not shares_throughput(workspace, made):
         return set(moved)
     sharing = {one.id for one in initiatives.values() if one.team in teams}
-    return {*moved, *(id_ for id_ in subjects if sharing & set(scope_of(workspace, id_, made).shares))}
+    scopes = scopes_of(workspace, subjects, made).values()
+    return {*moved, *(scope.id for scope in scopes if sharing & set(scope.shares))}
 
 
 def queues(

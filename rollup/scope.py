@@ -5,7 +5,7 @@ Facts are measured against a scope here; the numbers themselves are made in `pro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -86,13 +86,29 @@ def scope_of(workspace: Workspace, subject: str, extra: Mapping[str, Initiative]
 
     The items of a canceled initiative are left out of the key results it serves.
     """
+    return scopes_of(workspace, (subject,), extra)[subject]
+
+
+def scopes_of(
+    workspace: Workspace, subjects: Iterable[str], extra: Mapping[str, Initiative] = NO_INITIATIVES
+) -> dict[str, Scope]:
+    """Return the scopes of several subjects, as `scope_of` does each."""
     initiatives = all_initiatives(workspace, extra)
+    served = contributors(workspace, extra)
+    return {subject: _scope(workspace, subject, initiatives, served) for subject in subjects}
+
+
+def _scope(
+    workspace: Workspace,
+    subject: str,
+    initiatives: Mapping[str, Initiative],
+    served: Mapping[str, Mapping[str, float]],
+) -> Scope:
     if subject in workspace.key_results:
         start, end = period(workspace, workspace.key_results[subject])
-        shares = contributors(workspace, extra)[subject]
         return Scope(
             id=subject,
-            shares={i: k for i, k in shares.items() if initiatives[i].status is not Status.CANCELED},
+            shares={i: k for i, k in served[subject].items() if initiatives[i].status is not Status.CANCELED},
             policies=workspace.policies_of(subject),
             start=start,
             end=end,

@@ -5,7 +5,8 @@ Storage hands out facts and keeps answers; every policy lives in `rollup`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any, NamedTuple
@@ -160,24 +161,37 @@ async def facts(
 class Shelf:
     """Facts read once for several subjects that share initiatives: what is kept here is what others still want."""
 
-    def __init__(self, names: Mapping[int, frozenset[str]]) -> None:
+    def __init__(self, names: Mapping[int, frozenset[str]], wanted: Iterable[Collection[str]]) -> None:
         self.names = names
+        self.holding: dict[str, list[int]] = {}
+        for number, held in names.items():
+            for initiative in held:
+                self.holding.setdefault(initiative, []).append(number)
+        self.waiting = Counter(number for initiatives in wanted for number in self.numbers(initiatives))
         self.rows: dict[tuple[str, int], tuple[list[Fact], list[Node]]] = {}
 
     def numbers(self, initiatives: Collection[str]) -> list[int]:
         """Return the scopes that hold one of the initiatives."""
-        return [number for number, held in self.names.items() if not held.isdisjoint(initiatives)]
+        return sorted({number for initiative in initiatives for number in self.holding.get(initiative, ())})
 
-    def keep(self, initiatives: Collection[str]) -> None:
-        """Forget the facts that count for none of these any more."""
-        wanted = set(self.numbers(initiatives))
-        self.rows = {key: found for key, found in self.rows.items() if key[1] in wanted}
+    def took(self, initiatives: Collection[str]) -> None:
+        """Note that one of those who wanted facts has had them, and forget what nobody waits for any more."""
+        over = set()
+        for number in self.numbers(initiatives):
+            self.waiting[number] -= 1
+            if self.waiting[number] <= 0:
+                over.add(number)
+        for key in [key for key in self.rows if key[1] in over]:
+            del self.rows[key]
 
 
-async def open_shelf(tx: Transaction) -> Shelf:
-    """Return an empty shelf that knows the scopes of the store."""
+async def open_shelf(tx: Transaction, wanted: Iterable[Collection[str]] = ()) -> Shelf:
+    """Return an empty shelf that knows the scopes of the store.
+
+    `wanted` are the initiatives of each who will ask and then tell (`Shelf.took`).
+    """
     scopes = await load_scopes(tx)
-    return Shelf({number: frozenset(link.initiative for link in links) for number, links in scopes.items()})
+    return Shelf({number: frozenset(link.initiative for link in links) for number, links in scopes.items()}, wanted)
 
 
 async def shelved(tx: Transaction, shelf: Shelf, initiatives: Collection[str], *, measure: str) -> Facts:
@@ -387,10 +401,20 @@ async def totals(tx: Transaction, ids: Collection[str], today: date) -> dict[tup
     return found
 
 
-async def load(tx: Transaction) -> dict[str, tuple[Progress, Flow]]:
-    """Return the delivery and the flow of all subjects by id."""
-    rows = await tx.execute(select(rollups.c.id, rollups.c.data))
-    return {row.id: (progress_of(row.data["progress"]), flow_of(row.data["flow"])) for row in rows}
+async def load(tx: Transaction, ids: Collection[str] | None = None) -> dict[str, tuple[Progress, Flow]]:
+    """Return the delivery and the flow of all subjects by id, or of some."""
+    query = select(rollups.c.id, rollups.c.data)
+    asked = [query] if ids is None else [query.where(rollups.c.id.in_(part)) for part in parts(sorted(ids))]
+    return {
+        row.id: (progress_of(row.data["progress"]), flow_of(row.data["flow"]))
+        for one in asked
+        for row in await tx.execute(one)
+    }
+
+
+async def known(tx: Transaction) -> set[str]:
+    """Return the ids of the subjects that have a rollup."""
+    return set(await tx.scalars(select(rollups.c.id)))
 
 
 def flow_of(data: Mapping[str, Any]) -> Flow:

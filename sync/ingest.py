@@ -473,9 +473,8 @@ async def remap(
         parent = parents.get((settled.connection, settled.parent_id)) if settled.parent_id else None
         own = mapper.own(settled, parent, (raw or {}).get(settled.id), settled.former_keys)
         created += created_rows(settled, own) if not settled.deleted else []
-        fresh = store.row_of(settled, own_rows(own), own.dimensions, row.read_at, zone)
         if settled != row.item or own.pairs != row.own or own.dimensions != row.dimensions:
-            rows.append(fresh)
+            rows.append(store.row_of(settled, own_rows(own), own.dimensions, row.read_at, zone))
             changed.append((settled.connection, settled.id))
     await store.rewrite(tx, rows)
     touched = await link_store.save_created(tx, created, [(row.item.connection, row.item.id) for row in batch])

@@ -14,9 +14,9 @@ from domain.facts import Facts, Flow, Progress
 from domain.okr import Initiative, ManualRollup
 from domain.rules import Policies
 from domain.workspace import Workspace
-from rollup.features import forecasts, tied
+from rollup.features import forecasts, shares_throughput, tied
 from rollup.parts import Part, merge, separable
-from rollup.scope import Scope, all_initiatives, combine, contributors, delivered, fingerprint, scope_of
+from rollup.scope import Scope, all_initiatives, combine, contributors, delivered, fingerprint, scopes_of
 from rollup.scope import parts as parts_of
 from storage import checkpoints, dirty, links, okrs, overrides, parts, rollups
 from storage import items as store
@@ -105,14 +105,16 @@ async def look_ahead(tx: Transaction, context: Context, subjects: Collection[str
     """Compute the forecasts of the day, of some subjects or of all, and keep them: they cost more than showing them."""
     kept = await checkpoints.note(tx, FORECASTS)
     day = context.today.isoformat()
-    stored = await rollups.load(tx)
+    known = await rollups.known(tx)
     made = await created(tx)
     found = kept["of"] if kept is not None and kept["day"] == day and subjects is not None else {}
-    moved = tied(context.workspace, stored, made, subjects) if subjects is not None else set(stored)
-    asked = {id_ for id_ in stored if id_ in moved or id_ not in found}
+    shared = shares_throughput(context.workspace, made)
+    moved = tied(context.workspace, known, made, subjects) if subjects is not None else known
+    asked = {id_ for id_ in known if id_ in moved or id_ not in found}
+    stored = await rollups.load(tx, None if shared else asked)
     ahead = forecasts(context.workspace, stored, made, today=context.today, only=asked)
     found |= {id_: asdict(forecast) for id_, forecast in ahead.items()}
-    of = {id_: found[id_] for id_ in sorted(stored)}
+    of = {id_: found[id_] for id_ in sorted(known)}
     await checkpoints.save_note(tx, FORECASTS, {"day": day, "of": of})
 
 
@@ -132,23 +134,22 @@ async def roll_up(
     wanted = asked & set(initiatives)
     subjects = {id_: "key_result" for id_, shares in served.items() if id_ in asked or wanted & set(shares)}
     subjects |= dict.fromkeys(sorted(wanted), "initiative")
-    scopes = {id_: scope_of(context.workspace, id_, made) for id_ in subjects}
+    scopes = scopes_of(context.workspace, subjects, made)
     computed = await patch(tx, context, subjects, scopes, groups) if groups is not None else set()
     waiting = [(id_, kind) for id_, kind in subjects.items() if id_ not in computed]
     if not waiting:
         return computed
-    shelf = await rollups.open_shelf(tx)
-    for position, (id_, kind) in enumerate(waiting):
+    shares = {id_: served[id_] if kind == "key_result" else {id_: 1.0} for id_, kind in waiting}
+    shelf = await rollups.open_shelf(tx, [shares[id_] for id_, kind in waiting if kind == "key_result"])
+    for id_, kind in waiting:
         if id_ in computed:
             continue
         scope = scopes[id_]
-        shares = served[id_] if kind == "key_result" else {id_: 1.0}
-        found = await rollups.shelved(tx, shelf, shares, measure=measure_of(scope.policies))
-        later = [other for other, what in waiting[position + 1 :] if what == "key_result"]
-        shelf.keep({initiative for other in later for initiative in scopes[other].shares})
+        found = await rollups.shelved(tx, shelf, shares[id_], measure=measure_of(scope.policies))
+        shelf.took(shares[id_])
         await compute(tx, context, kind, scope, found)
         computed.add(id_)
-        for inner in sorted(wanted & set(shares) - computed):
+        for inner in sorted(wanted & set(shares[id_]) - computed):
             if measure_of(scopes[inner].policies) == measure_of(scope.policies):
                 await compute(tx, context, "initiative", scopes[inner], found)
                 computed.add(inner)
