@@ -36,6 +36,8 @@ bench: install
 	$(BIN)/python -m compileall -q app bench config connectors domain rollup storage sync
 	$(BIN)/python -m bench.suite
 	$(BIN)/python -m bench.receiver
+	$(BIN)/python -m bench.backtest
+	$(BIN)/python -m bench.sums
 	$(BIN)/python -m bench.latency
 
 # Needs uv on the path. The lock files name no index.
