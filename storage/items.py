@@ -266,11 +266,24 @@ async def updated(tx: Transaction, connection: str, ids: Sequence[str]) -> dict[
     return found
 
 
-async def add_transitions(tx: Transaction, batch: Sequence[Transition]) -> None:
-    """Keep transitions; those already known stay as they are."""
+async def add_transitions(
+    tx: Transaction, batch: Sequence[Transition], whole: Collection[tuple[str, str]] = ()
+) -> None:
+    """Keep transitions, as the last reading tells them; of the `whole` items (connection, id) they are all there are.
+
+    An entry that is read again may say more than before, and what stood before the first one is known by the rest.
+    """
+    for connection in sorted({connection for connection, _ in whole}):
+        for ids in parts(sorted(id_ for name, id_ in whole if name == connection)):
+            stale = (transitions.c.connection == connection) & transitions.c.item_id.in_(ids)
+            await tx.execute(delete(transitions).where(stale))
     if not batch:
         return
     insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(transitions)
+    told = ("at", "field", "before", "after", "before_id", "after_id")
+    put = insert.on_conflict_do_update(
+        index_elements=["connection", "item_id", "id"], set_={name: insert.excluded[name] for name in told}
+    )
     rows = [
         {
             "connection": entry.connection, "item_id": entry.item_id, "id": entry.id, "at": entry.at,
@@ -279,7 +292,7 @@ async def add_transitions(tx: Transaction, batch: Sequence[Transition]) -> None:
         }
         for entry in batch
     ]  # fmt: skip
-    await tx.execute(insert.on_conflict_do_nothing(), rows)
+    await tx.execute(put, rows)
 
 
 async def transitions_of(tx: Transaction, connection: str, ids: Sequence[str]) -> dict[str, list[Transition]]:

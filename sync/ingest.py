@@ -302,7 +302,8 @@ async def write(
     await store.set_mirrored(tx, elsewhere)
     done.moved |= elsewhere.keys()
     transitions = [entry for parsed, _ in pieces for entry in parsed.transitions]
-    await store.add_transitions(tx, transitions)
+    whole = {(connection, id_) for parsed, _ in pieces for id_ in parsed.history_of}
+    await store.add_transitions(tx, transitions, whole)
     done.past = {entry.item_id for entry in transitions}
     await note(tx, context, done, {(connection, id_) for id_ in upserts})
     return done

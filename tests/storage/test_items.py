@@ -277,8 +277,19 @@ async def test_the_past_is_kept_once_and_told_oldest_first(store):
         await items.add_transitions(tx, [])
         found = await items.transitions_of(tx, "jira", ["1", "5"])
         everything = [entry async for chunk in items.all_transitions(tx, size=2) for entry in chunk]
-    assert found == {"1": [change(1), change(9), change(12)], "5": []}
+    assert found == {"1": [change(1), change(9, after="changed since"), change(12)], "5": []}
     assert sorted(entry.id for entry in everything) == ["1.0", "12.0", "3.0", "9.0"]
+
+
+async def test_a_whole_reading_takes_the_place_of_what_was_read_before(store):
+    """What an earlier reading made of an entry, not knowing what came later, does not stay."""
+    async with store.write() as tx:
+        await items.add_transitions(tx, [change(1), change(9), change(3, item_id="2")])
+        await items.add_transitions(tx, [change(9, after="Reviewed")], {("jira", "1"), ("jira", "7")})
+        assert await items.transitions_of(tx, "jira", ["1", "2"]) == {
+            "1": [change(9, after="Reviewed")],
+            "2": [change(3, item_id="2")],
+        }
 
 
 async def test_entries_of_one_instant_are_told_in_order_of_their_number(store):
