@@ -108,12 +108,18 @@ def enough(case: Case, *, now: datetime, zone: ZoneInfo, policies: Policies) -> 
     Empty where it depends on none. `judge` over them alone is `judge` over all, at any time of the day.
     """
     today = local_day(now, zone)
-    if _settled(case, today) is not None or not _contested(case, today, zone, policies):
+    if not depends_on_closes(case, now=now, zone=zone, policies=policies):
         return ()
     taken: list[Close] = []
     by = _measure(case, policies)
     decisive(_values(case, by, today, zone, policies, taken), policies.health, by=by)
     return tuple(taken)
+
+
+def depends_on_closes(case: Case, *, now: datetime, zone: ZoneInfo, policies: Policies) -> bool:
+    """Return whether the band of some hour of the local day depends on the closes before it."""
+    today = local_day(now, zone)
+    return _settled(case, today) is None and _contested(case, today, zone, policies)
 
 
 def _computed(case: Case, now: datetime, zone: ZoneInfo, policies: Policies) -> Verdict:
@@ -209,7 +215,6 @@ def _value(progress: float | None, q: float | None, e: float | None, by: str) ->
 
 
 def _contested(case: Case, today: date, zone: ZoneInfo, policies: Policies) -> bool:
-    """Return whether the band of some hour of the day depends on the closes before it."""
     by = _measure(case, policies)
     values = []
     for at in (day_start(today, zone), period_end(today, zone)):

@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyResultView:
-    """A key result with all that its objective and its page need."""
+    """A key result with all that its objective and its page need; `case` is what its health was judged by."""
 
     key_result: KeyResult
     policies: Policies
@@ -88,6 +88,7 @@ class KeyResultView:
     overlays: tuple[str, ...]
     flags: tuple[str, ...]
     forecast: Forecast
+    case: Case
     verdict: Verdict
 
 
@@ -112,15 +113,17 @@ class ObjectiveView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitiativeView:
-    """An initiative with its delivery; `due` is its own or the latest end of what it serves."""
+    """An initiative with its delivery; `due` is its own or the latest end of what it serves, `case` as above."""
 
     initiative: Initiative
+    policies: Policies
     progress: Progress
     due: date | None
     coverage: float | None
     overlays: tuple[str, ...]
     flags: tuple[str, ...]
     forecast: Forecast
+    case: Case
     verdict: Verdict
 
 
@@ -268,20 +271,21 @@ def _key_result(kr: KeyResult, sources: Sources) -> KeyResultView:
         coverage = item_coverage(delivery, sources.freshness)
         fresh = coverage is not None and coverage >= 1
         forecast = sources.forecasts.get(kr.id, NO_FORECAST)
+    case = Case(
+        id=kr.id,
+        progress=value,
+        state=outcome.score.state if outcome is not None else delivery.state,
+        kind=kr.metric.kind if kr.metric is not None else None,
+        commitment=kr.commitment,
+        status=kr.status,
+        start=start,
+        end=end,
+        q=forecast.probability,
+        closes=_closes(kr, start, end, sources),
+        targets=_dated_targets(kr.metric, outcome.score.start if outcome is not None else None),
+    )
     verdict = judge(
-        Case(
-            id=kr.id,
-            progress=value,
-            state=outcome.score.state if outcome is not None else delivery.state,
-            kind=kr.metric.kind if kr.metric is not None else None,
-            commitment=kr.commitment,
-            status=kr.status,
-            start=start,
-            end=end,
-            q=forecast.probability,
-            closes=_closes(kr, start, end, sources),
-            targets=_dated_targets(kr.metric, outcome.score.start if outcome is not None else None),
-        ),
+        case,
         now=sources.now,
         zone=sources.zone,
         policies=policies,
@@ -310,6 +314,7 @@ def _key_result(kr: KeyResult, sources: Sources) -> KeyResultView:
         ),
         flags=_sorted(delivery.flags, score_flags, verdict.flags, forecast.flags, ("divergence",) if apart else ()),
         forecast=forecast,
+        case=case,
         verdict=verdict,
     )
 
@@ -333,20 +338,22 @@ def _initiative(initiative: Initiative, sources: Sources) -> InitiativeView:
     progress = sources.progress.get(initiative.id, NO_PROGRESS)
     due = due_of(sources.workspace, initiative)
     forecast = sources.forecasts.get(initiative.id, NO_FORECAST)
+    policies = sources.workspace.policies.under(initiative.policies)
+    case = Case(
+        id=initiative.id,
+        progress=progress.value,
+        state=progress.state,
+        status=initiative.status,
+        start=initiative.start,
+        end=due,
+        q=forecast.probability,
+        closes=sources.history.get(initiative.id, ()),
+    )
     verdict = judge(
-        Case(
-            id=initiative.id,
-            progress=progress.value,
-            state=progress.state,
-            status=initiative.status,
-            start=initiative.start,
-            end=due,
-            q=forecast.probability,
-            closes=sources.history.get(initiative.id, ()),
-        ),
+        case,
         now=sources.now,
         zone=sources.zone,
-        policies=sources.workspace.policies.under(initiative.policies),
+        policies=policies,
         overrides=sources.overrides.get(initiative.id, ()),
     )
     coverage = item_coverage(progress, sources.freshness)
@@ -354,6 +361,7 @@ def _initiative(initiative: Initiative, sources: Sources) -> InitiativeView:
     over = ("over_allocated",) if ratio9(sum(stated)) > 1 else ()
     return InitiativeView(
         initiative=initiative,
+        policies=policies,
         progress=progress,
         due=due,
         coverage=coverage,
@@ -364,6 +372,7 @@ def _initiative(initiative: Initiative, sources: Sources) -> InitiativeView:
         ),
         flags=_sorted(progress.flags, verdict.flags, forecast.flags, over),
         forecast=forecast,
+        case=case,
         verdict=verdict,
     )
 

@@ -32,7 +32,8 @@ class Present:
     `digest` is that of the file the store was mapped with, None before the first time; `complete_to` is by
     connection; `valid_until` the first day on which a stored rollup would be another. `forecasts`, as JSON, are
     those of `forecast_day`. `manual_since` is the day on which the file was first seen to state a value for an
-    objective without an end.
+    objective without an end. `closes` are those of past days, as JSON, that the health of `closes_day` depends on;
+    `closes_due` says that some are still to be computed.
     """
 
     digest: str | None
@@ -46,6 +47,9 @@ class Present:
     forecast_day: date | None
     overrides: Sequence[Override] = ()
     manual_since: Mapping[str, date] = field(default_factory=dict)
+    closes: Mapping[str, Sequence[Sequence[Any]]] = field(default_factory=dict)
+    closes_day: date | None = None
+    closes_due: bool = True
 
 
 def present(url: str) -> Present | None:
@@ -81,6 +85,8 @@ def read(rows: Rows) -> Present | None:
     digest = value(mapped[0][0])["digest"] if mapped and mapped[0][0] is not None else None
     kept = rows("select value from notes where name = 'forecasts'")
     ahead = value(kept[0][0]) if kept and kept[0][0] is not None else None
+    known = rows("select value from notes where name = 'closes'")
+    closes = value(known[0][0]) if known and known[0][0] is not None else None
     subjects = rows("select id, data, valid_until from rollups order by kind, id")
     ends = [day(row[2]) for row in subjects if row[2] is not None]
     linked = rows(
@@ -103,6 +109,9 @@ def read(rows: Rows) -> Present | None:
         forecasts=ahead["of"] if ahead else {},
         forecast_day=date.fromisoformat(ahead["day"]) if ahead else None,
         overrides=stated(rows(OVERRIDES)),
+        closes=closes["of"] if closes else {},
+        closes_day=date.fromisoformat(closes["day"]) if closes else None,
+        closes_due=closes is None or closes["due"] != {},
         manual_since={row[0]: day(row[1]) for row in rows("select objective, since from manual_rollups")},
     )
 

@@ -17,6 +17,7 @@ from domain.workspace import Workspace
 from rollup import report as reports
 from rollup.features import forecasts as ahead
 from rollup.forecast import Forecast
+from rollup.health import Close
 from rollup.views import Views, evaluate
 from storage.views import Present
 
@@ -37,9 +38,11 @@ NOTHING = Present(
 
 
 def is_current(present: Present | None, workspace: Workspace, now: datetime) -> bool:
-    """Return whether the store was mapped with this file, no rollup has outlived its day, and forecasts are today's."""
+    """Return whether the store was mapped with this file, no rollup has outlived its day, and the rest is today's."""
     day = today(workspace, now)
     if present is None or present.digest != workspace.digest or present.forecast_day != day:
+        return False
+    if present.closes_day != day or present.closes_due:
         return False
     return present.valid_until is None or day < present.valid_until
 
@@ -63,6 +66,7 @@ def report(workspace: Workspace, present: Present, *, timeframe: str, now: datet
         unlinked=present.unlinked,
         now=now,
         timeframe=timeframe,
+        history=closes(workspace, present, now),
         forecasts=forecasts(workspace, present, made, now),
     )
 
@@ -79,8 +83,19 @@ def views(workspace: Workspace, present: Present, now: datetime) -> Views:
         freshness=freshness(workspace, present.complete_to, now),
         extra_initiatives=made,
         now=now,
+        history=closes(workspace, present, now),
         forecasts=forecasts(workspace, present, made, now),
     )
+
+
+def closes(workspace: Workspace, present: Present, now: datetime) -> dict[str, tuple[Close, ...]]:
+    """Return the closes of past days that health depends on, newest first, as kept for the day."""
+    if present.closes_day != today(workspace, now):
+        return {}
+    return {
+        id_: tuple(Close(day=date.fromisoformat(day), progress=progress, q=q) for day, progress, q in rows)
+        for id_, rows in present.closes.items()
+    }
 
 
 def forecasts(

@@ -18,7 +18,7 @@ from rollup.features import forecasts, shares_throughput, tied
 from rollup.parts import Part, merge, separable
 from rollup.scope import Scope, all_initiatives, combine, contributors, delivered, fingerprint, scopes_of
 from rollup.scope import parts as parts_of
-from storage import checkpoints, dirty, links, okrs, overrides, parts, rollups
+from storage import checkpoints, closes, dirty, links, okrs, overrides, parts, rollups
 from storage import items as store
 from storage.engine import Transaction
 from storage.links import Ref
@@ -99,10 +99,16 @@ async def catch_up(context: Context) -> None:
             served = contributors(context.workspace, await created(tx))
             await roll_up(tx, context, late.union(*(served.get(id_, ()) for id_ in late)))
             await look_ahead(tx, context)
+    from sync.closes import keep_closes  # history, which closes are computed from, stands on this module
+
+    await keep_closes(context)
 
 
 async def look_ahead(tx: Transaction, context: Context, subjects: Collection[str] | None = None) -> None:
-    """Compute the forecasts of the day, of some subjects or of all, and keep them: they cost more than showing them."""
+    """Compute the forecasts of the day, of some subjects or of all, and keep them: they cost more than showing them.
+
+    What past closes their health depends on is noted as unknown, and looked at when somebody asks (`sync.closes`).
+    """
     kept = await checkpoints.note(tx, FORECASTS)
     day = context.today.isoformat()
     known = await rollups.known(tx)
@@ -116,6 +122,7 @@ async def look_ahead(tx: Transaction, context: Context, subjects: Collection[str
     found |= {id_: asdict(forecast) for id_, forecast in ahead.items()}
     of = {id_: found[id_] for id_ in sorted(known)}
     await checkpoints.save_note(tx, FORECASTS, {"day": day, "of": of})
+    await closes.forget(tx, day, moved if subjects is not None else None)
 
 
 async def roll_up(
