@@ -120,11 +120,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """Completed items by local day, items that remain, and the first day anything is known of."""
+    """Completed items by local day, items that remain, and the first day anything is known of.
+
+    Where a pace is only supposed both are counted in `unit`ths of an item; `completed` is how many items really were.
+    """
 
     done: Mapping[date, int]
     remaining: int
     first: date | None
+    unit: int = 1
+    completed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

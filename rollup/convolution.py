@@ -45,21 +45,21 @@ class Convolution:
         start[0] = 1.0
         return start
 
-    def after(self, days: int) -> Numbers:
-        """Return the distribution after so many days."""
-        whole = self.start
+    def after(self, days: int, begun: Numbers | None = None) -> Numbers:
+        """Return the distribution after so many days, from `begun` on (None: from nothing done)."""
+        whole = self.start if begun is None else begun
         for n in range(days.bit_length()):
             if days >> n & 1:
                 whole = self.later(whole, n)
         return whole
 
-    def done_by(self, days: int) -> float:
+    def done_by(self, days: int, begun: Numbers | None = None) -> float:
         """Return the probability that all is done within so many days."""
-        return probability(self.after(days))
+        return probability(self.after(days, begun))
 
-    def first_day(self, p: float, max_days: int) -> int | None:
+    def first_day(self, p: float, max_days: int, begun: Numbers | None = None) -> int | None:
         """Lift through the powers of two to the last day on which it is less likely than p."""
-        day, whole = 0, self.start
+        day, whole = 0, self.start if begun is None else begun
         for n in reversed(range(max_days.bit_length())):
             further = self.later(whole, n)
             if probability(further) < p:

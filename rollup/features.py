@@ -16,7 +16,7 @@ from domain.facts import Facts, Flow, Progress
 from domain.okr import Initiative, Status
 from domain.rules import ForecastPolicy, Policies
 from domain.workspace import Workspace
-from rollup.forecast import NO_FORECAST, Forecast, guarded, history, outlook, seed_of, told, without_imports
+from rollup.forecast import NO_FORECAST, Forecast, completed, guarded, history, outlook, seed_of, told, without_imports
 from rollup.progress import epic_flow, epics
 from rollup.scope import NO_INITIATIVES, Scope, all_initiatives, scopes_of
 from rollup.tree import Key
@@ -157,7 +157,13 @@ def pooled(flows: Sequence[Flow]) -> Flow:
     for flow in flows:
         done.update(flow.done)
     firsts = [flow.first for flow in flows if flow.first is not None]
-    return Flow(done=done, remaining=sum(flow.remaining for flow in flows), first=min(firsts, default=None))
+    return Flow(
+        done=done,
+        remaining=sum(flow.remaining for flow in flows),
+        first=min(firsts, default=None),
+        unit=max((flow.unit for flow in flows), default=1),
+        completed=sum(completed(flow) for flow in flows),
+    )
 
 
 def _policies(workspace: Workspace, initiatives: Iterable[Initiative]) -> list[Policies]:
@@ -216,6 +222,7 @@ def _draw(
             subjects[id_][1].remaining,
             replace(places[id_].policy, runs=common.runs),
             generator(seed_of(workspace.name, "initiative", id_, today)),
+            subjects[id_][1].unit,
         )
         for id_ in members
     }

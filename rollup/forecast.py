@@ -74,7 +74,7 @@ def outlook(
     sample, flags = without_imports(days, policy.bulk_days)
     until = (due - today).days if due is not None else None
     if is_simulated(policy):
-        found, q = simulated(sample, flow.remaining, today=today, until=until, policy=policy, seed=seed)
+        found, q = simulated(sample, flow.remaining, today=today, until=until, policy=policy, seed=seed, unit=flow.unit)
     else:
         found, q = finish(sample, flow.remaining, max_days=policy.max_days, until=until)
     return told(found, q, today, flags)
@@ -91,9 +91,14 @@ def guarded(
     if progress is None or round(progress, 9) >= 1 or remaining <= 0:
         return NO_FORECAST
     young = start is not None and (today - start).days < MIN_STARTED
-    if round(progress, 9) <= MIN_PROGRESS or young or sum(flow.done.values()) < MIN_DONE or known < MIN_DAYS:
+    if round(progress, 9) <= MIN_PROGRESS or young or completed(flow) < MIN_DONE or known < MIN_DAYS:
         return _indicative(days, remaining, today)
     return None if any(days) else Forecast(state="no_finish_date")
+
+
+def completed(flow: Flow) -> int:
+    """Return how many items of a flow really were completed."""
+    return flow.completed if flow.completed is not None else sum(flow.done.values())
 
 
 def is_simulated(policy: ForecastPolicy) -> bool:
@@ -153,13 +158,20 @@ def finish(
 
 
 def simulated(
-    sample: Sequence[int], remaining: int, *, today: date, until: int | None, policy: ForecastPolicy, seed: int
+    sample: Sequence[int],
+    remaining: int,
+    *,
+    today: date,
+    until: int | None,
+    policy: ForecastPolicy,
+    seed: int,
+    unit: int = 1,
 ) -> tuple[tuple[int | None, ...], float | None]:
     """Return what `finish` does, out of so many drawn futures as the policy says."""
     from rollup.simulation import amounts, futures, generator
 
     rng = generator(seed)
-    needed = amounts(remaining, policy, rng)
+    needed = amounts(remaining, policy, rng, unit)
     (ahead,) = futures(sample, [needed], rng=rng, max_days=policy.max_days, today=today, policy=policy)
     return tuple(ahead.by(p) for p in (50, 85, 95)), ahead.share_by(until) if until is not None else None
 

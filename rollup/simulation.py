@@ -54,13 +54,16 @@ def last_of(several: Sequence[Futures]) -> Futures:
     )
 
 
-def amounts(remaining: int, policy: ForecastPolicy, rng: np.random.Generator) -> Amounts:
-    """Draw how much is left in each run: as counted, or of the policy's range, grown where the policy has it grow."""
+def amounts(remaining: int, policy: ForecastPolicy, rng: np.random.Generator, unit: int = 1) -> Amounts:
+    """Draw how much is left in each run: as counted, or of the policy's range, grown where the policy has it grow.
+
+    `remaining` is counted in `unit`ths of an item, and so is what is returned.
+    """
     match policy.range:
         case (low, high):
-            left = rng.uniform(low, high, policy.runs)
+            left = rng.uniform(low, high, policy.runs) * unit
         case (low, likely, high):
-            left = np.full(policy.runs, (low + 4 * likely + high) / 6)
+            left = np.full(policy.runs, (low + 4 * likely + high) / 6 * unit)
         case _:
             left = np.full(policy.runs, float(remaining))
     return left * rng.uniform(*GROWTH, policy.runs) if policy.growth == "uniform" else left

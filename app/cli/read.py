@@ -1,4 +1,4 @@
-"""Commands that answer from the store: show, explain, coverage, portfolio. They ask no tracker."""
+"""Commands that answer from the store: show, explain, coverage, portfolio, what-if. They ask no tracker."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command()(explain)
     app.command()(coverage)
     app.command()(portfolio)
+    app.command(name="what-if")(what_if)
 
 
 def show(
@@ -122,6 +123,52 @@ def portfolio(
         async with here.open() as opened:
             await catch_up(opened)
             return await found(opened, by=by, timeframe=timeframe)
+
+    doc = run(work)
+    emit(doc, as_json, lambda: sheet(doc, zone=workspace.timezone))
+
+
+def what_if(
+    context: typer.Context,
+    drop: Annotated[
+        list[str] | None, typer.Option("--drop", metavar="I1", help="Cancel an initiative.", show_default=False)
+    ] = None,
+    delay: Annotated[
+        list[str] | None,
+        typer.Option("--delay", metavar="I1=2w", help="Nobody works on it for so long.", show_default=False),
+    ] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", metavar="I1=+20%", help="More or fewer items.", show_default=False)
+    ] = None,
+    throughput: Annotated[
+        list[str] | None,
+        typer.Option("--throughput", metavar="TEAM=-20%", help="A team gets more or less done.", show_default=False),
+    ] = None,
+    due: Annotated[
+        list[str] | None,
+        typer.Option("--due", metavar="I1=DATE", help="Another due date, or end of a key result.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show forecasts and health as they would be, beside today's.
+
+    Options add up, and each may be given several times. Nothing is stored.
+    """
+    from app.cli.view.whatif import whatif as sheet
+    from sync.refresh import catch_up
+    from sync.whatif import change_of
+    from sync.whatif import what_if as found
+
+    here = session(context)
+    workspace = here.workspace()
+    change = change_of(
+        drop=drop or (), delay=delay or (), scope=scope or (), throughput=throughput or (), due=due or ()
+    )
+
+    async def work() -> Doc:
+        async with here.open() as opened:
+            await catch_up(opened)
+            return await found(opened, change)
 
     doc = run(work)
     emit(doc, as_json, lambda: sheet(doc, zone=workspace.timezone))

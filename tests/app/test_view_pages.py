@@ -23,6 +23,7 @@ from app.cli.view.override import override
 from app.cli.view.plan import plan, published
 from app.cli.view.portfolio import portfolio
 from app.cli.view.show import show
+from app.cli.view.whatif import whatif
 from domain.errors import AuthError, ConfigError, Problem, RateLimitedError, UsageError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -52,6 +53,8 @@ PAGES: dict[str, Callable[[dict], object]] = {
     "coverage": coverage,
     "portfolio": lambda doc: portfolio(doc, zone=ZONE),
     "portfolio_empty": lambda doc: portfolio(doc, zone=ZONE),
+    "whatif": lambda doc: whatif(doc, zone=ZONE),
+    "whatif_same": lambda doc: whatif(doc, zone=ZONE),
     "override": override,
     "override_cleared": override,
     "plan": plan,
