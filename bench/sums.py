@@ -18,11 +18,12 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from app.bootstrap import open_context
 from bench.runs import ROOT, Row
-from bench.store import CONNECTION, NOW, Size, fill, id_of_issue, workspace_of
+from bench.store import CONNECTION, LARGE, LARGE_EPICS, NOW, Size, fill, id_of_epic, id_of_issue, workspace_of
 from sync.context import Context
 
 ISSUES = 1_000_000
@@ -152,12 +153,47 @@ async def ahead(database: str, size: Size) -> dict[str, float]:
     return {"seconds": seconds, "drawn": time.process_time() - before, "forecasts": computed, "of": len(key_results)}
 
 
+async def past(database: str, size: Size) -> dict[str, float]:
+    """Compute the large key result as of a day, and read the rows of its items and of their history in bare SQL."""
+    import sqlite3
+
+    from rollup.scope import delivered, scope_of
+    from sync.history import facts_at
+
+    whole, least = [], []
+    async with company(database, size) as context:
+        scope = scope_of(context.workspace, LARGE)
+        for day in range(1, REPEATS):
+            before = time.process_time()
+            facts, when = await facts_at(context, scope, NOW - timedelta(days=day))
+            progress, _ = delivered(facts, scope, today=when.day)
+            whole.append(time.process_time() - before)
+    connection = sqlite3.connect(database.removeprefix("sqlite:///"))
+    epics = [id_of_epic(n) for n in range(LARGE_EPICS)]
+    wanted = f"connection = ? and parent_id in ({','.join('?' * len(epics))})"
+    for _ in range(REPEATS):
+        before = time.process_time()
+        items = connection.execute(f"select * from items where {wanted}", (CONNECTION, *epics)).fetchall()
+        connection.execute(
+            f"select * from transitions where connection = ? and item_id in (select id from items where {wanted})",
+            (CONNECTION, CONNECTION, *epics),
+        ).fetchall()
+        least.append(time.process_time() - before)
+    return {
+        "seconds": statistics.median(whole),
+        "rows": statistics.median(least),
+        "items": len(items),
+        "counted": progress.items,
+    }
+
+
 PARTS: Mapping[str, Callable[[str, Size], Coroutine[None, None, dict[str, float]]]] = {
     "fill": filled,
     "rebuild": rebuilt,
     "group": grouped,
     "one": one_changed,
     "ahead": ahead,
+    "past": past,
 }
 
 
@@ -179,6 +215,9 @@ def judge(database: str, issues: int) -> list[Row]:
     judged("  its peak memory, MB", whole.memory, MEMORY, "")
     one = apart("one", database, issues).found["seconds"]
     judged("re-rolling one changed issue, share of the rebuild", one / seconds, ONE, f"{one * 1000:.1f} ms")
+    then = apart("past", database, issues).found
+    detail = f"{then['seconds'] * 1000:.0f} ms : {then['rows'] * 1000:.0f} ms, {then['items']:.0f} items"
+    judged("as of a day, one key result, times reading its rows", then["seconds"] / then["rows"], AS_OF, detail)
     future = apart("ahead", database, issues).found
     detail = f"{future['seconds']:.1f} s : {future['drawn']:.1f} s, {future['forecasts']:.0f} of {future['of']:.0f}"
     judged("forecasts of all key results, times drawing the days", future["seconds"] / future["drawn"], AHEAD, detail)
