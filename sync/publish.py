@@ -31,6 +31,7 @@ from storage import links, outbox
 from storage.engine import Transaction
 from storage.outbox import Due, Place, Published
 from sync.answers import Doc, report
+from sync.closes import keep_closes
 from sync.context import Context, Live
 from sync.mapping import subject_matches
 
@@ -71,6 +72,7 @@ async def plan(
 ) -> list[Write]:
     """Return what would be written, and what is left as it is and why; sends nothing."""
     moment = now or context.now()
+    await keep_closes(context)
     doc = await report(context, timeframe="all", now=moment)
     current = await report(context, timeframe="current", now=moment)
     async with context.store.read() as tx:

@@ -22,6 +22,7 @@ from sync import ingest, journal, measures, redelivery
 from sync import publish as publishing
 from sync import run as runs
 from sync.answers import report
+from sync.closes import keep_closes
 from sync.context import Context, Live
 from sync.jobs import Jobs
 from sync.places import STREAM
@@ -144,6 +145,7 @@ async def snapshot(room: Room, _key: str) -> None:
     context = room.context
     if not await in_force(context):
         return
+    await keep_closes(context)
     doc = await report(context, timeframe="all")
     async with context.store.write() as tx:
         await journal.keep(tx, context, doc, how="shown", at=context.now(), whole=True)

@@ -11,6 +11,7 @@ from storage.views import present
 from sync.answers import now_there
 from sync.closes import closes, keep_closes
 from sync.present import is_current, show
+from sync.publish import plan
 from sync.refresh import catch_up, rebuild
 
 Q4 = Timeframe(id="2026-Q4", start=date(2026, 10, 1), end=date(2026, 12, 31))
@@ -92,6 +93,14 @@ async def test_history_that_comes_late_is_taken_into_account(company):
     await catch_up(company.context)
     row = shown(company)
     assert (row["progress"], row["health"]) == (0.36, "at_risk")
+
+
+async def test_what_is_published_is_judged_by_the_closes_too(company):
+    async with company.store.alone() as tx:
+        await rebuild(tx, company.context)
+    assert shown(company)["health"] == "at_risk"
+    assert await plan(company.context) == []
+    assert shown(company)["health"] == "on_track"
 
 
 async def test_closes_before_a_past_instant(company):
