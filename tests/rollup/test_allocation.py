@@ -1,19 +1,17 @@
 """Planned effort by dimension: how an initiative splits, what is in flight, targets, teams and their capacity."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.facts import Progress
-from domain.okr import Contribution, Health, Initiative, KeyResult, Objective, Status, Timeframe
+from domain.okr import Contribution, Initiative, KeyResult, Objective, Status, Timeframe
 from domain.workspace import Dimension, Team, Workspace
 from rollup.allocation import ledger, loads, member, places
-from rollup.forecast import NO_FORECAST
-from rollup.health import Verdict
-from rollup.views import InitiativeView
+from rollup.views import evaluate
 
 TODAY = date(2026, 11, 22)
 YEAR = Timeframe(id="2026", start=date(2026, 1, 1), end=date(2026, 12, 31))
@@ -42,16 +40,10 @@ ALL = ("KR1", "KR2")
 
 def stands(initiative, value=None, **counts):
     """Return an initiative as it stands, with this progress."""
-    return InitiativeView(
-        initiative=initiative,
-        progress=Progress(value=value, counts=counts),
-        due=initiative.due,
-        coverage=1.0,
-        overlays=(),
-        flags=(),
-        forecast=NO_FORECAST,
-        verdict=Verdict(health=Health.ON_TRACK, computed=Health.ON_TRACK),
-    )
+    plan = replace(WORK, initiatives={initiative.id: initiative})
+    progress = {initiative.id: Progress(value=value, counts=counts)}
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    return evaluate(plan, progress, freshness={}, now=now).initiatives[initiative.id]
 
 
 def initiative(id="I1", **over):
