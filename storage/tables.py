@@ -261,7 +261,7 @@ class Journal(Base, table=True):
     """
 
     __tablename__ = "journal"
-    __table_args__ = (Index("ix_journal_id", "id", "number"),)
+    __table_args__ = (Index("ix_journal_id", "id", "kind", "number"),)
 
     number: int | None = Field(default=None, primary_key=True)
     at: datetime = instant()

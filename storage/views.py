@@ -32,8 +32,9 @@ class Present:
     `digest` is that of the file the store was mapped with, None before the first time; `complete_to` is by
     connection; `valid_until` the first day on which a stored rollup would be another. `forecasts`, as JSON, are
     those of `forecast_day`. `manual_since` is the day on which the file was first seen to state a value for an
-    objective without an end. `closes` are those of past days, as JSON, that the health of `closes_day` depends on;
-    `closes_due` says that some are still to be computed.
+    objective without an end. `published` are the fingerprints of what was published last, by kind and id. `closes` are
+    those of past days, as JSON, that the health of `closes_day` depends on; `closes_due` says that some are still to be
+    computed.
     """
 
     digest: str | None
@@ -47,6 +48,7 @@ class Present:
     forecast_day: date | None
     overrides: Sequence[Override] = ()
     manual_since: Mapping[str, date] = field(default_factory=dict)
+    published: Mapping[tuple[str, str], str] = field(default_factory=dict)
     closes: Mapping[str, Sequence[Sequence[Any]]] = field(default_factory=dict)
     closes_day: date | None = None
     closes_due: bool = True
@@ -113,6 +115,7 @@ def read(rows: Rows) -> Present | None:
         closes_day=date.fromisoformat(closes["day"]) if closes else None,
         closes_due=closes is None or closes["due"] != {},
         manual_since={row[0]: day(row[1]) for row in rows("select objective, since from manual_rollups")},
+        published={(row[0], row[1]): row[2] for row in rows(PUBLISHED)},
     )
 
 
@@ -131,6 +134,10 @@ def subject(data: Mapping[str, Any]) -> tuple[Progress, Flow]:
 
 
 CHECK_INS = 'select key_result, as_of, value, note, "by", recorded_at from check_ins order by as_of, id'
+PUBLISHED = (
+    "select kind, id, (select fingerprint from journal where journal.id = subjects.id and journal.kind = subjects.kind"
+    " order by number desc limit 1) from subjects"
+)
 OVERRIDES = 'select subject, health, until, "by", reason, at from overrides order by id'
 
 

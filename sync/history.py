@@ -1,6 +1,7 @@
-"""What was: today's file over all that is known of the past, as of any day, and what changed since one.
+"""What was: today's file over all that is known of the past, as of any day, and what happened after one.
 
-A day means its close in the workspace's zone, today means now. What was published on a day is in `journal`.
+A day means its close in the workspace's zone, today means now. What is made of it for people is in `retell`, what was
+published on a day in `journal`.
 """
 
 from __future__ import annotations
@@ -14,24 +15,19 @@ from domain.facts import Facts, Flow, Progress
 from domain.okr import Initiative
 from domain.past import Known, Life, Own
 from domain.work import Transition
-from rollup.burnup import Day, Json, closed_at, day_json, replayed
+from rollup.burnup import Day, closed_at, replayed
 from rollup.days import ONE_DAY, day_start, local_day
-from rollup.explain import explain as explain_subject
-from rollup.explain import explain_epic
 from rollup.history import Change, Running, begun
-from rollup.report import instant
-from rollup.scope import Scope, all_initiatives, contributors, period, scope_of
-from rollup.since import change_json, objective_changes, outcome_changes, with_restated
-from storage import checkpoints, history, journal, pasts
+from rollup.scope import Scope, all_initiatives, contributors, scope_of
+from storage import checkpoints, history, pasts
 from storage import items as store
 from storage.engine import Transaction
 from storage.links import Ref
-from storage.rollups import NO_FACTS
 from storage.views import Present
-from sync.answers import Doc, now_there, one_item
+from sync.answers import now_there, one_item
 from sync.context import Context
 from sync.past import State, former_selves, life, watched
-from sync.present import created, freshness, views
+from sync.present import created
 from sync.refresh import measure_of
 from sync.scene import Scene, turns
 
@@ -192,39 +188,6 @@ async def facts_at(context: Context, scope: Scope, at: datetime) -> tuple[Facts,
     return Scene(known, context.zone, when.at).facts(listed=True, initiatives=scope.shares), when
 
 
-async def explain_at(context: Context, id_: str, day: date) -> Doc:
-    """Return the document of `explain` as of a day, with today's file over all that is known of the past."""
-    workspace = context.workspace
-    at = moment(context, day)
-    there = await present_at(context, day)
-    made = created(there.created)
-    if id_ in workspace.objectives:
-        doc = explain_subject(views(workspace, there, at), id_, NO_FACTS)
-    elif id_ in workspace.key_results or id_ in workspace.initiatives or id_ in made:
-        scope = scope_of(workspace, id_, made)
-        found, _ = await facts_at(context, scope, at)
-        doc = explain_subject(views(workspace, there, at), id_, found, scope=scope)
-    else:
-        async with context.store.read() as tx:
-            item = (await one_item(tx, workspace, id_)).item
-            ref = (item.connection, item.id)
-            known = await lives(tx, context, (), at, measure=measure_of(workspace.policies), below=[ref])
-        name = f"{item.connection}:{item.key}" if item.connection in workspace.connections else item.key
-        stood = Scene(known, context.zone, at)
-        if ref not in stood.now or not stood.now[ref].there:
-            raise UsageError(f"{id_} did not exist on {day}: it was created {item.created_at.date()}.")
-        doc = explain_epic(
-            stood.facts(listed=True),
-            name,
-            workspace.policies,
-            today=local_day(at, context.zone),
-            workspace=workspace,
-            freshness=freshness(workspace, there.complete_to, at),
-        )
-        doc = {**doc, "key": item.key}
-    return {**doc, "as_of": instant(at)}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
     """A delivery from one moment to another: what it was, what happened, and how each day closed."""
@@ -282,78 +245,6 @@ def scope_of_epic(context: Context, ref: Ref) -> Scope:
         due=None,
         before_start_applies=False,
     )
-
-
-async def with_changes(context: Context, doc: Doc, id_: str, since: date, until: date) -> Doc:
-    """Return an explanation with what changed after the close of a day; the effects sum to the change.
-
-    Where something had been published by then, the change is against that: what no event explains is `restated`.
-    """
-    if since >= until:
-        raise UsageError(f"Nothing lies between the close of {since} and {until}: name a day before it with --since.")
-    start, end = moment(context, since), moment(context, until)
-    workspace = context.workspace
-    there = await present_at(context, since)
-    made = created(there.created)
-    changes: list[Json] = []
-    recomputed: float | None
-    if id_ in workspace.objectives:
-        then = views(workspace, there, start)
-        now = views(workspace, await present_at(context, until), end)
-        recomputed = then.objectives[id_].value
-        changes = objective_changes(then, now, id_)
-    elif (kr := workspace.key_results.get(id_)) is not None and kr.metric is not None:
-        then = views(workspace, there, start)
-        began, _ = period(workspace, kr)
-        when = judged(scope_of(workspace, id_, made), end, context)
-        recomputed = then.key_results[id_].value
-        spoken = [one for one in (await now_there(context)).check_ins if one.key_result == id_]
-        changes = outcome_changes(kr, kr.metric, spoken, start=began, since=start, until=when.at, zone=context.zone)
-    else:
-        async with context.store.read() as tx:
-            scope, top = await subject_scope(tx, context, id_, made)
-            found = await replay_of(tx, context, scope, start, end, top=top)
-        recomputed = found.before.value
-        changes = [change_json(change) for change in found.changes]
-    async with context.store.read() as tx:
-        rows = [row for row in await journal.as_of(tx, start, id_) if row.entry is not None]
-    last = rows[-1] if rows else None
-    told = last.entry["progress"] if last is not None and last.entry is not None else None
-    edited = last is not None and last.file != workspace.digest
-    why = "the workspace file was edited since" if edited else "history that was read later than it happened"
-    return {
-        **doc,
-        "since": since.isoformat(),
-        "before": {
-            "progress": recomputed,
-            "published": told,
-            "published_at": instant(last.at) if last is not None else None,
-        },
-        "changes": with_restated(
-            changes,
-            published=told if last is not None else recomputed,
-            recomputed=recomputed,
-            now=doc["progress"],
-            why=why,
-        ),
-    }
-
-
-async def with_burnup(context: Context, doc: Doc, id_: str, until: date) -> Doc:
-    """Return an explanation with done and scope at each close since the start, of what is made of items.
-
-    Without a start it begins with the first item.
-    """
-    if id_ in context.workspace.objectives:
-        return doc
-    made = created((await now_there(context)).created)
-    async with context.store.read() as tx:
-        scope, top = await subject_scope(tx, context, id_, made)
-        begins = closed_at(scope.start - ONE_DAY, context.zone) if scope.start is not None else None
-        if scope.start is not None and scope.start > until:
-            return {**doc, "burnup": []}
-        found = await replay_of(tx, context, scope, begins, moment(context, until), top=top)
-    return {**doc, "burnup": [day_json(day) for day in found.days]}
 
 
 async def subject_scope(

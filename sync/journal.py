@@ -5,11 +5,7 @@ What today's file says of the same day is told in `history`.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-
-import orjson
 
 from domain.errors import UsageError
 from domain.workspace import Workspace
@@ -20,23 +16,7 @@ from storage.journal import Published
 from sync.answers import Doc
 from sync.context import Context
 from sync.history import moment
-from sync.present import part
-
-KINDS = {"objectives": "objective", "key_results": "key_result", "initiatives": "initiative"}
-"""lists of a report -> kinds of their entries"""
-MOVING = ("expected", "summary")
-"""what is another value a second later, while nothing happens"""
-
-
-def steady(entry: Mapping[str, object]) -> str:
-    """Return the hash of what an entry says, less what moves with the hour of asking."""
-    kept = {name: value for name, value in entry.items() if name not in MOVING}
-    return hashlib.sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def entries_of(doc: Doc) -> dict[tuple[str, str], Doc]:
-    """Return the entries of a report by kind and id."""
-    return {(kind, one["id"]): one for name, kind in KINDS.items() for one in doc[name]}
+from sync.present import KINDS, entries_of, part, steady
 
 
 async def keep(tx: Transaction, context: Context, doc: Doc, *, how: str, at: datetime, whole: bool = False) -> int:
@@ -124,9 +104,3 @@ def of_timeframe(workspace: Workspace, doc: Doc, timeframe: str, day: date) -> D
         "key_results": key_results,
         "initiatives": [one for one in doc["initiatives"] if one["id"] in served or not one["contributes"]],
     }
-
-
-async def last_published(tx: Transaction, id_: str, at: datetime) -> Published | None:
-    """Return what was last published of a subject by an instant."""
-    found: Sequence[Published] = [row for row in await journal.as_of(tx, at, id_) if row.entry is not None]
-    return found[-1] if found else None

@@ -5,10 +5,13 @@ Light on purpose: no engine and no client is loaded, so that asking costs little
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import orjson
 
 from domain.errors import UsageError
 from domain.facts import Freshness
@@ -148,6 +151,28 @@ def part(doc: Doc, id_: str) -> Doc:
         known = [one["id"] for name in ("objectives", "key_results", "initiatives") for one in doc[name]]
         raise UsageError(f"There is no objective, key result or initiative '{id_}'. There are: {', '.join(known)}.")
     return found
+
+
+KINDS = {"objectives": "objective", "key_results": "key_result", "initiatives": "initiative"}
+"""lists of a report -> kinds of their entries"""
+MOVING = ("expected", "summary")
+"""what is another value a second later, while nothing happens"""
+
+
+def entries_of(doc: Doc) -> dict[tuple[str, str], Doc]:
+    """Return the entries of a report by kind and id."""
+    return {(kind, one["id"]): one for name, kind in KINDS.items() for one in doc[name]}
+
+
+def steady(entry: Doc) -> str:
+    """Return the hash of what an entry says, less what moves with the hour of asking."""
+    kept = {name: value for name, value in entry.items() if name not in MOVING}
+    return hashlib.sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def is_news(doc: Doc, present: Present) -> bool:
+    """Return whether a report says anything that was not published last."""
+    return any(present.published.get(name) != steady(entry) for name, entry in entries_of(doc).items())
 
 
 def created(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Initiative]:

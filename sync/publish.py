@@ -6,7 +6,7 @@ Content is compared by fingerprint with what we last wrote; what a human changed
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -30,6 +30,7 @@ from domain.workspace import PublishRow
 from storage import links, outbox
 from storage.engine import Transaction
 from storage.outbox import Due, Place, Published
+from sync import journal
 from sync.answers import Doc, report
 from sync.closes import keep_closes
 from sync.context import Context, Live
@@ -366,9 +367,26 @@ async def release(context: Context, what: str, reason: str | None) -> Doc:
 async def tell(
     context: Context, sources: Mapping[str, Live], *, target: str | None = None, subject: str | None = None
 ) -> Sent:
-    """Plan and send while nobody else does; raise LockedError where another process has been at it for a minute."""
+    """Plan and send while nobody else does; raise LockedError where another process has been at it for a minute.
+
+    The numbers that were sent are appended to the journal.
+    """
     async with context.store.lock("publish", patience=60):
-        return await send(context, sources, await plan(context, target=target, subject=subject))
+        now = context.now()
+        writes = await plan(context, target=target, subject=subject, now=now)
+        if all(write.action == "skip" for write in writes):
+            return await send(context, sources, writes)
+        doc = await report(context, timeframe="all", now=now)
+        done = await send(context, sources, writes)
+        subjects = {document["subject"] for document in done.sent}
+        async with context.store.write() as tx:
+            await journal.keep(tx, context, only(doc, subjects), how="sent", at=now)
+        return done
+
+
+def only(doc: Doc, subjects: Collection[str]) -> Doc:
+    """Return a report of some subjects alone."""
+    return {**doc, **{name: [one for one in doc[name] if one["id"] in subjects] for name in KINDS}}
 
 
 async def send(context: Context, sources: Mapping[str, Live], writes: Sequence[Write]) -> Sent:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.common import Doc, Json, Session, emit, run, session
+from domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from domain.workspace import Workspace
+
+
+def day_option(name: str, help: str) -> Any:  # Any: what typer.Option itself returns
+    """Return the option of a day."""
+    return typer.Option(name, metavar="DATE", formats=["%Y-%m-%d"], help=help, show_default=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -22,22 +32,26 @@ def show(
     context: typer.Context,
     id_: Annotated[str | None, typer.Argument(metavar="ID", help="An objective, key result or initiative.")] = None,
     timeframe: Annotated[str, typer.Option("--timeframe", metavar="current|ID|all")] = "current",
+    as_of: Annotated[
+        datetime | None, day_option("--as-of", "As it stood at the close of a day, by today's file.")
+    ] = None,
+    as_published: Annotated[
+        datetime | None, day_option("--as-published", "As it was shown or sent by the close of a day.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show objectives, key results and initiatives as they stand."""
-    from datetime import UTC, datetime
+    """Show objectives, key results and initiatives as they stand, or as they stood.
 
-    from storage.views import present
-    from sync import present as presents
-
+    What is shown is kept in the journal that --as-published reads.
+    """
     here = session(context)
     workspace = here.workspace()
-    now = datetime.now(UTC)
-    there = present(here.database_url)
-    if there is None or not presents.is_current(there, workspace, now):
-        run(lambda: caught_up(here))
-        there = present(here.database_url) or presents.NOTHING
-    doc = presents.show(workspace, there, id_, timeframe=timeframe, now=now)
+    if as_of is not None and as_published is not None:
+        raise UsageError("--as-of computes a day anew, --as-published tells what was said then: name one of them.")
+    if as_of is not None or as_published is not None:
+        doc = run(lambda: stood(here, id_, timeframe, as_of, as_published))
+    else:
+        doc = stands(here, workspace, id_, timeframe)
 
     def view() -> object:
         from app.cli.view.show import show as sheet
@@ -45,6 +59,45 @@ def show(
         return sheet(doc, zone=workspace.timezone)
 
     emit(doc, as_json, view)
+
+
+def stands(here: Session, workspace: Workspace, id_: str | None, timeframe: str) -> Doc:
+    """Return the report of now, and keep in the journal what of it was not published yet."""
+    from storage.views import present
+    from sync import present as presents
+
+    now = datetime.now(UTC)
+    there = present(here.database_url)
+    if there is None or not presents.is_current(there, workspace, now):
+        run(lambda: caught_up(here))
+        there = present(here.database_url) or presents.NOTHING
+    doc = presents.show(workspace, there, id_, timeframe=timeframe, now=now)
+    if presents.is_news(doc, there):
+        run(lambda: shown(here, doc, now))
+    return doc
+
+
+async def stood(
+    here: Session, id_: str | None, timeframe: str, as_of: datetime | None, as_published: datetime | None
+) -> Doc:
+    """Return the report of a past day, recomputed or as it was published."""
+    from sync import journal, retell
+    from sync.refresh import catch_up
+
+    async with here.open() as opened:
+        await catch_up(opened)
+        if as_of is not None:
+            return await retell.show(opened, id_, timeframe, as_of.date())
+        day = as_published.date() if as_published is not None else opened.today
+        return await journal.published(opened, day, id_, timeframe=timeframe)
+
+
+async def shown(here: Session, doc: Doc, now: datetime) -> None:
+    """Append a report that is shown to the journal."""
+    from sync import journal
+
+    async with here.open() as opened, opened.store.write() as tx:
+        await journal.keep(tx, opened, doc, how="shown", at=now)
 
 
 async def caught_up(here: Session) -> None:
@@ -58,14 +111,19 @@ async def caught_up(here: Session) -> None:
 def explain(
     context: typer.Context,
     id_: Annotated[str, typer.Argument(metavar="ID", help="An objective, key result, initiative or item.")],
+    as_of: Annotated[
+        datetime | None, day_option("--as-of", "As it stood at the close of a day, by today's file.")
+    ] = None,
+    since: Annotated[datetime | None, day_option("--since", "With what changed after the close of a day.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say why a number is what it is, item by item.
 
-    Each item comes with its size, credit, share, rule and effect; the effects sum to the number.
+    Each item comes with its size, credit, share, rule and effect; the effects sum to the number, those of what
+    changed to the change.
     """
     from app.cli.view.explain import explain as sheet
-    from sync import answers
+    from sync import retell
     from sync.refresh import catch_up
 
     here = session(context)
@@ -74,7 +132,13 @@ def explain(
     async def work() -> Doc:
         async with here.open() as opened:
             await catch_up(opened)
-            return await answers.explain(opened, id_)
+            return await retell.explain(
+                opened,
+                id_,
+                as_of=as_of.date() if as_of is not None else None,
+                since=since.date() if since is not None else None,
+                burnup=as_json,
+            )
 
     doc = run(work)
     emit(doc, as_json, lambda: sheet(doc, zone=workspace.timezone))

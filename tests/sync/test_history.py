@@ -11,7 +11,7 @@ from domain.okr import CheckIn, Contribution, Initiative, KeyResult, Metric, Obj
 from domain.rules import MappingRule, Policies, Test
 from storage import items as store
 from storage import okrs
-from sync import history, ingest
+from sync import history, ingest, retell
 from sync.answers import explain, now_there
 from sync.refresh import rebuild
 
@@ -116,7 +116,7 @@ class Story:
 
 async def changed(road, id_, since):
     """Return the explanation of a subject with what changed since a day."""
-    return await history.with_changes(road.context, await explain(road.context, id_), id_, since, road.context.today)
+    return await retell.with_changes(road.context, await explain(road.context, id_), id_, since, road.context.today)
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ async def test_changes_sum_to_what_the_number_moved_by_and_name_each_item(story,
     assert told == [("done", "PAY-36"), ("added", "PAY-20"), ("added", "PAY-21"), ("canceled", "PAY-37")]
     assert fsum(row["effect"] for row in doc["changes"]) == pytest.approx(3 / 55, abs=1e-12)
     assert (doc["progress"], doc["before"]["progress"]) == pytest.approx((5 / 11, 4 / 10))
-    epic = await history.with_changes(
+    epic = await retell.with_changes(
         road.context, await explain(road.context, "PAY-1"), "PAY-1", since, road.context.today
     )
     assert [row["effect"] for row in epic["changes"]] == [row["effect"] for row in doc["changes"]]
@@ -235,7 +235,7 @@ async def test_an_epic_that_left_is_explained_where_it_was_and_where_it_went(sto
     clock.forward(days=1)
     story.change("2", parent_id="9")
     await story.tell()
-    then = await history.explain_at(road.context, "I1", since)
+    then = await retell.explain_at(road.context, "I1", since)
     assert [row["key"] for row in then["inputs"]] == ["PAY-3", "PAY-4"]
     assert then["progress"] == 0.5
     here = await changed(road, "I1", since)
@@ -254,13 +254,13 @@ async def test_rules_are_applied_to_items_as_they_were(story, road, clock, file)
     clock.forward(days=1)
     story.change("7", labels=("other", "pay"))
     await story.tell()
-    assert (await history.explain_at(road.context, "I1", since))["inputs"] == []
+    assert (await retell.explain_at(road.context, "I1", since))["inputs"] == []
     clock.forward(days=1)
     story.change("7", labels=("other",))
     await story.tell()
     now = await explain(road.context, "I1")
     assert now["inputs"] == []
-    then = await history.explain_at(road.context, "I1", since + timedelta(days=1))
+    then = await retell.explain_at(road.context, "I1", since + timedelta(days=1))
     assert [(row["key"], row["rule"]) for row in then["inputs"]] == [("PAY-7", "rule:okr")]
 
 
@@ -272,7 +272,7 @@ async def test_a_deleted_item_was_there_before(story, road, clock):
     since = road.context.today
     clock.forward(days=1)
     await road.take({"delete": "2"})
-    assert (await history.explain_at(road.context, "I1", since))["progress"] == 0.5
+    assert (await retell.explain_at(road.context, "I1", since))["progress"] == 0.5
     doc = await changed(road, "I1", since)
     assert [(row["cause"], row["key"], row["effect"]) for row in doc["changes"]] == [("deleted", "PAY-2", -0.5)]
 
@@ -285,7 +285,7 @@ async def test_the_burnup_has_each_day_since_the_start_with_the_causes_of_each_s
     clock.forward(days=1)
     story.create("3", parent_id="1")
     await story.tell()
-    doc = await history.with_burnup(road.context, await explain(road.context, "I1"), "I1", road.context.today)
+    doc = await retell.with_burnup(road.context, await explain(road.context, "I1"), "I1", road.context.today)
     assert [(day["done"], day["scope"], day["progress"]) for day in doc["burnup"]] == [
         (0.0, 1.0, 0.0), (0.0, 1.0, 0.0), (1.0, 1.0, 1.0), (1.0, 2.0, 0.5),
     ]  # fmt: skip
@@ -322,10 +322,10 @@ async def test_days_that_cannot_be_asked_for_are_refused_with_what_can(road, fil
     await story.tell()
     doc = await explain(road.context, "I1")
     with pytest.raises(UsageError, match=r"future.*2026-11-18"):
-        await history.explain_at(road.context, "I1", date(2026, 11, 19))
+        await retell.explain_at(road.context, "I1", date(2026, 11, 19))
     with pytest.raises(UsageError, match="Nothing lies between"):
-        await history.with_changes(road.context, doc, "I1", road.context.today, road.context.today)
+        await retell.with_changes(road.context, doc, "I1", road.context.today, road.context.today)
     with pytest.raises(UsageError, match="did not exist on 2026-11-01: it was created 2026-11-18"):
-        await history.explain_at(road.context, "PAY-1", date(2026, 11, 1))
+        await retell.explain_at(road.context, "PAY-1", date(2026, 11, 1))
     async with road.store.read() as tx:
         assert await store.counts(tx) == {"jira": 1}

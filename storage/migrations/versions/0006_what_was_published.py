@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("entry", DOCUMENT, nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_journal")),
     )
-    op.create_index("ix_journal_id", "journal", ["id", "number"])
+    op.create_index("ix_journal_id", "journal", ["id", "kind", "number"])
     op.create_table(
         "pasts",
         sa.Column("day", sa.Date(), nullable=False),
