@@ -76,6 +76,8 @@ class Scene:
                 relinked.add(ref)
             self._place(ref, version)
             near.update(self._parents(ref))
+            if before is None or before.there != version.there:
+                near.update(self.below.get(ref, ()))
         near |= self._relink(self._all_below(relinked))
         return near
 

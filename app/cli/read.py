@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.common import Doc, Json, Session, emit, run, session
-from domain.errors import UsageError
+from app.cli.common import Doc, Json, Session, emit, run, session, tell
+from domain.errors import KeyrailError, UsageError
 
 if TYPE_CHECKING:
     from domain.workspace import Workspace
@@ -48,10 +48,11 @@ def show(
     workspace = here.workspace()
     if as_of is not None and as_published is not None:
         raise UsageError("--as-of computes a day anew, --as-published tells what was said then: name one of them.")
+    now = datetime.now(UTC)
     if as_of is not None or as_published is not None:
-        doc = run(lambda: stood(here, id_, timeframe, as_of, as_published))
+        doc, is_news = run(lambda: stood(here, id_, timeframe, as_of, as_published)), False
     else:
-        doc = stands(here, workspace, id_, timeframe)
+        doc, is_news = stands(here, workspace, id_, timeframe, now)
 
     def view() -> object:
         from app.cli.view.show import show as sheet
@@ -59,22 +60,24 @@ def show(
         return sheet(doc, zone=workspace.timezone)
 
     emit(doc, as_json, view)
+    if is_news:
+        try:
+            run(lambda: shown(here, doc, now))
+        except KeyrailError as error:
+            tell(f"What was shown could not be kept for --as-published: {error}")
 
 
-def stands(here: Session, workspace: Workspace, id_: str | None, timeframe: str) -> Doc:
-    """Return the report of now, and keep in the journal what of it was not published yet."""
+def stands(here: Session, workspace: Workspace, id_: str | None, timeframe: str, now: datetime) -> tuple[Doc, bool]:
+    """Return the report of now, and whether it says anything that was not published yet."""
     from storage.views import present
     from sync import present as presents
 
-    now = datetime.now(UTC)
     there = present(here.database_url)
     if there is None or not presents.is_current(there, workspace, now):
         run(lambda: caught_up(here))
         there = present(here.database_url) or presents.NOTHING
     doc = presents.show(workspace, there, id_, timeframe=timeframe, now=now)
-    if presents.is_news(doc, there):
-        run(lambda: shown(here, doc, now))
-    return doc
+    return doc, presents.is_news(doc, there)
 
 
 async def stood(
