@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: install demo test test-long check bench lock clean
+.PHONY: install demo test test-long lint check bench lock clean
 
 install: $(STAMP)
 
@@ -24,11 +24,13 @@ test: install
 test-long: install
 	$(BIN)/python -m pytest -n 2
 
-check: install
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+check: lint
 	$(BIN)/python -m pytest -n 2 -m "not long and not journey and not postgres"
 
 # Ratios against bench/plain.py in the same run; exits 1 where a bound is missed.
