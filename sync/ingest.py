@@ -596,8 +596,11 @@ def carried_over(item: WorkItem, before: Stored | None) -> WorkItem:
     ended = proved if (proved.category, proved.status) == (item.category, item.status) else item
     # Of a version that the history reaches it knows better than the tracker's own field, of a later one not yet.
     first, other = (ended, item) if before.history_at and before.history_at >= item.updated_at else (item, ended)
+    begun = proved.started_at or item.started_at
+    if "no_history" in item.flags:  # what the tracker states is all there is, and it may begin anew
+        begun = item.started_at or (begun if item.category is not Category.TODO else None)
     dates = {
-        "started_at": proved.started_at or item.started_at,
+        "started_at": begun,
         "completed_at": first.completed_at or other.completed_at,
         "canceled_at": first.canceled_at or other.canceled_at,
     }

@@ -307,6 +307,19 @@ async def test_a_version_that_came_while_the_history_was_asked_for_waits_for_its
         assert await items.without_history(tx, "jira", since=None, after="", limit=9) == []
 
 
+@pytest.mark.parametrize(("category", "again"), [("in_progress", True), ("todo", False)])
+async def test_where_the_tracker_keeps_no_past_a_new_start_is_the_start(road, item, clock, category, again):
+    """A project that was put back and begun again, or put back alone: what the tracker states now is all there is."""
+    flags = {"flags": ("no_history",)}
+    await road.receive(item("1", status="Doing", category="in_progress", started_at=clock(), **flags))
+    await finish(road, "1")
+    later = clock.forward(days=1)
+    began = later if again else None
+    await road.receive(item("1", status=category, category=category, started_at=began, updated_at=later, **flags))
+    await finish(road, "1")
+    assert (await road.items())["1"].item.started_at == began
+
+
 @pytest.mark.parametrize("category", ["in_progress", "done", "todo"])
 async def test_where_the_tracker_keeps_no_past_its_own_start_stays(road, item, clock, category):
     began = clock() - timedelta(days=5)
