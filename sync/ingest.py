@@ -490,11 +490,13 @@ async def finish_history(
     *,
     read: bool = True,
     reached: Mapping[str, datetime] | None = None,
+    unseen: Collection[str] = (),
 ) -> Ingested:
     """Write what the stored transitions of items prove: when each was started, completed and came in.
 
     `read` says that the transitions reach the items' present version, or, where others may have written a newer one
-    meanwhile, that of the time `reached`; else items without any are left alone.
+    meanwhile, that of the time `reached`; else items without any are left alone. Of the `unseen`, which the tracker
+    did not answer, nothing is said until it does, but for those that have no past that could be read.
     """
     upto = reached or {}
     done = Ingested(items=len(ids))
@@ -503,6 +505,8 @@ async def finish_history(
     rows, dated = [], []
     for id_, row in found.items():
         if not read and row.history_at is None:
+            continue
+        if id_ in unseen and "no_history" not in row.item.flags:
             continue
         item = with_dates(context, source, row.item, past[id_])
         if item != row.item:

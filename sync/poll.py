@@ -6,7 +6,7 @@ The watermark moves in the transaction that stores the last page, so a pull that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
@@ -119,18 +119,26 @@ async def pull_history(context: Context, source: Live, pulled: Pulled, since: da
         if not started:
             context.watcher.stage(source.name, "history", None)
             started = True
-        pages = source.connector.history(source.client, source.connection, source.reading, ids)
+        unseen: set[str] = set()
+        pages = noted(source.connector.history(source.client, source.connection, source.reading, ids), unseen)
         async with receiving(context, source, pages, f"{run}/{after}") as received:
             async for done in received:
                 pulled.ingested.add(done)
         for start in range(0, len(ids), HISTORY_CHUNK):
             part = ids[start : start + HISTORY_CHUNK]
-            await date(context, source, pulled.ingested, part, reached=reached)
+            await date(context, source, pulled.ingested, part, reached=reached, unseen=unseen)
             pulled.history += len(part)
             context.watcher.advance(source.name, len(part))
         after = ids[-1]
     if started:
         context.watcher.done(source.name)
+
+
+async def noted(pages: AsyncIterator[Page], unseen: set[str]) -> AsyncIterator[Page]:
+    """Hand on pages; note the ids that were asked for and not answered."""
+    async for page in pages:
+        unseen.update(page.missing)
+        yield page
 
 
 async def date(
@@ -141,11 +149,12 @@ async def date(
     *,
     read: bool = True,
     reached: Mapping[str, datetime] | None = None,
+    unseen: Collection[str] = (),
 ) -> None:
-    """Give items the dates that their stored past proves; `read` and `reached` are those of `finish_history`."""
+    """Give items the dates that their stored past proves; `read` and what follows are those of `finish_history`."""
     for start in range(0, len(ids), HISTORY_CHUNK):
         part = ids[start : start + HISTORY_CHUNK]
         async with context.store.alone() as tx:
-            dated = await finish_history(tx, context, source, part, read=read, reached=reached)
+            dated = await finish_history(tx, context, source, part, read=read, reached=reached, unseen=unseen)
         done.moved |= dated.moved
         done.initiatives |= dated.initiatives

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from connectors.base import Json, Page, Reading
 from connectors.http import Client
@@ -18,17 +19,23 @@ from domain.workspace import Connection
 
 
 async def history(client: Client, connection: Connection, reading: Reading, ids: Sequence[str]) -> AsyncIterator[Page]:
-    """Yield the past of the given items, whole issues only. Projects and initiatives have none that could be read."""
+    """Yield the past of the given items, whole issues only. Projects and initiatives have none that could be read.
+
+    `missing` are ids that were not answered: those, and issues that are out of sight.
+    """
 
     async def work(asked: list[str]) -> list[Page]:
         pages: list[Page] = []
+        unseen = dict.fromkeys(asked)
         async with aclosing(listing(client, queries.HISTORY, "issues", ids=list[Json](asked))) as found:
             async for one in found:
                 cut = [node for node in one.nodes if is_cut(node, "history")]
                 for node in cut:
                     await read_on(client, "issues", node, "history")
+                for node in one.nodes:
+                    unseen.pop(str(node.get("id")), None)
                 pages.append(page_of("history", one, kind="history", mended=bool(cut)))
-        return pages
+        return [*pages[:-1], *(replace(page, missing=tuple(unseen)) for page in pages[-1:])]
 
     groups = [list(ids[at : at + queries.HISTORY_BULK]) for at in range(0, len(ids), queries.HISTORY_BULK)]
     async with aclosing(numbered(side_by_side(each(groups), work, LANES))) as results:

@@ -1,5 +1,7 @@
 """Whole runs: what the tracker does not hand out is judged, and what breaks one connection stops no other."""
 
+from dataclasses import replace
+
 import pytest
 
 from storage import checkpoints
@@ -97,3 +99,21 @@ async def test_a_repair_that_dies_is_made_good_by_the_next_run(pulled, monkeypat
     assert (await pulled.progress("I1")).value == 0.5
     await run.sync(pulled.context, {"other": pulled.tracker("other").live()})
     assert (await pulled.progress("I1")).value == 1.0
+
+
+async def test_the_past_of_what_is_out_of_sight_is_read_when_it_is_seen_again(pulled, item):
+    """Its history was asked for while it was hidden: not answered is not read."""
+    paper = pulled.tracker()
+    hidden = item("2", parent_id="1", updated_at=pulled.clock())
+    paper.changed, asked = [hidden], []
+
+    async def history(_client, _connection, _reading, ids):
+        asked.append(list(ids))
+        yield replace(paper.page([]), kind="history", missing=tuple(ids) if len(asked) == 1 else ())
+
+    paper.history = history
+    for _ in range(3):
+        await run.sync(pulled.context, {"jira": paper.live()})
+    assert "2" in asked[0]
+    assert "2" in asked[1]
+    assert len(asked) == 2
