@@ -552,8 +552,12 @@ def with_dates(context: Context, source: Source, item: WorkItem, past: Sequence[
 
 
 def entered_at(item: WorkItem, past: Sequence[Transition]) -> datetime:
-    """Return when the item came under its present parent: the last such move, else its creation."""
-    moves = [entry for entry in past if entry.field == "parent"]
+    """Return when the item came under its present parent: the last such move, else its creation.
+
+    An entry that says the same before and after is no move.
+    """
+    told = (entry for entry in past if entry.field == "parent")
+    moves = [entry for entry in told if (entry.before_id, entry.before) != (entry.after_id, entry.after)]
     if moves and item.parent_id is not None and item.parent_id in (moves[-1].after_id, moves[-1].after):
         return moves[-1].at
     return item.created_at

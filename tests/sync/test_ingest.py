@@ -441,3 +441,13 @@ async def test_an_initiative_goes_with_its_item_whatever_arrives_late(road, item
     late = await road.receive(item("1", labels=("bet",), updated_at=clock()), read_at=seen)
     assert late == ingest.Ingested()
     assert (await road.dump())["created"] == {}
+
+
+def test_an_entry_that_moves_an_item_nowhere_is_no_move(item, clock):
+    entry = Transition(
+        connection="jira", item_id="1", id="7.0", at=clock(), field="parent", before="PAY-2", after="PAY-2",
+        before_id="2", after_id="2",
+    )  # fmt: skip
+    stays = item("1", parent_id="2", created_at=clock() - timedelta(days=9))
+    assert ingest.entered_at(stays, [entry]) == stays.created_at
+    assert ingest.entered_at(stays, [replace(entry, before_id="3", before="PAY-3")]) == clock()
