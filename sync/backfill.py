@@ -101,7 +101,7 @@ async def settle_absent(context: Context, source: Live, pulled: Pulled, ids: Seq
 
 async def pull_past(context: Context, source: Live, pulled: Pulled, since: datetime | None) -> None:
     """Read the history of what was read."""
-    await pull_history(context, source, pulled, since)
+    pulled.history += await pull_history(context, source, pulled.ingested, since)
 
 
 async def finish(context: Context, source: Live, pulled: Pulled) -> None:

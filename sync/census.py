@@ -15,7 +15,7 @@ from storage import checkpoints
 from storage import items as store
 from sync.context import Context, Live
 from sync.ingest import Ingested, bury, note, receive
-from sync.poll import fetch, refetch, run_id
+from sync.poll import fetch, pull_history, refetch, run_id
 
 STATE = "census"
 SIDE_BY_SIDE = 8
@@ -77,7 +77,7 @@ class Census:
 
 
 async def take(context: Context, source: Live, *, repair: bool) -> Census:
-    """List every id in scope and compare; with `repair` read what is missing and mark what is gone."""
+    """List every id in scope and compare; with `repair` read what is missing, with its past, and mark what is gone."""
     found = Census(connection=source.name)
     context.watcher.stage(source.name, "census", None)
     async with context.store.write() as tx:
@@ -97,6 +97,8 @@ async def take(context: Context, source: Live, *, repair: bool) -> Census:
         gone = sum(one.state is not Verdict.PRESENT for one in found.absent)
         found.repaired = len(found.missing) - len(unanswered) + gone
     context.watcher.done(source.name)
+    if found.ingested.items:
+        await pull_history(context, source, found.ingested)
     async with context.store.write() as tx:
         await store.start_census(tx, source.name)
         await checkpoints.save(tx, source.name, STATE, summary(context, found))

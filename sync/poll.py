@@ -72,7 +72,7 @@ async def pull(context: Context, source: Live, watermark: Json, *, history: bool
     pulled.absent += await refetch(context, source, pulled.ingested)
     context.watcher.done(source.name)
     if history:
-        await pull_history(context, source, pulled)
+        pulled.history += await pull_history(context, source, pulled.ingested)
     return pulled
 
 
@@ -105,33 +105,36 @@ async def refetch(context: Context, source: Live, done: Ingested) -> list[str]:
     return await fetch(context, source, ids, done) if ids else []
 
 
-async def pull_history(context: Context, source: Live, pulled: Pulled, since: datetime | None = None) -> None:
-    """Read the past of every item whose stored history is older than the item; resumes where it stopped."""
+async def pull_history(context: Context, source: Live, done: Ingested, since: datetime | None = None) -> int:
+    """Read the past of every item whose stored history is older than the item; return of how many.
+
+    Resumes where it stopped.
+    """
     after = ""
     run = run_id()
-    started = False
+    asked = 0
     while True:
         async with context.store.read() as tx:
             ids = await store.without_history(tx, source.name, since=since, after=after, limit=HISTORY_BATCH)
             reached = await store.updated(tx, source.name, ids)
         if not ids:
             break
-        if not started:
+        if not asked:
             context.watcher.stage(source.name, "history", None)
-            started = True
         unseen: set[str] = set()
         pages = noted(source.connector.history(source.client, source.connection, source.reading, ids), unseen)
         async with receiving(context, source, pages, f"{run}/{after}") as received:
-            async for done in received:
-                pulled.ingested.add(done)
+            async for page in received:
+                done.add(page)
         for start in range(0, len(ids), HISTORY_CHUNK):
             part = ids[start : start + HISTORY_CHUNK]
-            await date(context, source, pulled.ingested, part, reached=reached, unseen=unseen)
-            pulled.history += len(part)
+            await date(context, source, done, part, reached=reached, unseen=unseen)
             context.watcher.advance(source.name, len(part))
+        asked += len(ids)
         after = ids[-1]
-    if started:
+    if asked:
         context.watcher.done(source.name)
+    return asked
 
 
 async def noted(pages: AsyncIterator[Page], unseen: set[str]) -> AsyncIterator[Page]:

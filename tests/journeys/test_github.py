@@ -248,6 +248,8 @@ def test_the_census_tells_deleted_from_transferred_from_hidden(hub):
     deleted, transferred, left = [one for one in hub.epic.children if one.closed][:3]
     elsewhere = site.add_repository(web.owner, "other")
     kit = site.repository("acme/checkout-kit")
+    was = hub.items()[f"acme/checkout-web#{transferred.number}"]
+    assert was["started_at"] is not None
     site.delete(deleted)
     new = site.transfer(transferred, kit)
     site.transfer(left, elsewhere)
@@ -259,7 +261,8 @@ def test_the_census_tells_deleted_from_transferred_from_hidden(hub):
     hub.run("census", "--repair")
     items = hub.items()
     assert items[f"acme/checkout-web#{deleted.number}"]["deleted"] is True
-    assert items[f"acme/checkout-kit#{new.number}"]["deleted"] is False
+    there = items[f"acme/checkout-kit#{new.number}"]
+    assert (there["deleted"], there["started_at"]) == (False, was["started_at"])
     told = {one["key"] for one in hub.json("explain", "I1")["inputs"]}
     assert f"acme/checkout-kit#{new.number}" in told
     assert f"acme/checkout-web#{transferred.number}" not in told
