@@ -454,3 +454,55 @@ class Note(Base, table=True):
 
     name: str = Field(sa_column=Column(String, primary_key=True))
     value: Any = document(nullable=True)
+
+
+class Token(Base, table=True):
+    """A bearer token that Keyrail gave to somebody: its hash, and what it may do (`role`: ``read`` or ``write``)."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (Index("uq_tokens_hash", "hash", unique=True),)
+
+    id: str = Field(sa_column=Column(String, primary_key=True))
+    hash: str = Field(sa_column=Column(String, nullable=False))
+    name: str = Field(sa_column=Column(String, nullable=False))
+    role: str = Field(sa_column=Column(String, nullable=False))
+    by: str = Field(sa_column=Column(String, nullable=False))
+    created_at: datetime = instant()
+    expires_at: datetime | None = instant(nullable=True)
+    used_at: datetime | None = instant(nullable=True)
+    revoked_at: datetime | None = instant(nullable=True)
+
+
+class Login(Base, table=True):
+    """A way into the dashboard by the hash of its secret: a link that works once, or the session of a browser.
+
+    `kind` is ``link`` or ``session``. A session that was opened with a token ends with it (`token`).
+    """
+
+    __tablename__ = "logins"
+
+    hash: str = Field(sa_column=Column(String, primary_key=True))
+    kind: str = Field(sa_column=Column(String, nullable=False))
+    name: str = Field(sa_column=Column(String, nullable=False))
+    role: str = Field(sa_column=Column(String, nullable=False))
+    token: str | None = Field(sa_column=Column(String, nullable=True))
+    created_at: datetime = instant()
+    expires_at: datetime = instant()
+
+
+class Audit(Base, table=True):
+    """Who changed what through the service or its tokens, and when; appended, never changed.
+
+    `via` is how they were known: ``token``, ``session``, ``proxy``, ``none`` or ``terminal``.
+    """
+
+    __tablename__ = "audit"
+
+    number: int | None = Field(default=None, primary_key=True)
+    at: datetime = instant()
+    by: str = Field(sa_column=Column(String, nullable=False))
+    via: str = Field(sa_column=Column(String, nullable=False))
+    address: str | None = Field(sa_column=Column(String, nullable=True))
+    action: str = Field(sa_column=Column(String, nullable=False))
+    subject: str = Field(sa_column=Column(String, nullable=False))
+    detail: dict[str, Any] = document()
