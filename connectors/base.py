@@ -214,7 +214,10 @@ class Connector:
 class Spot:
     """Where one update goes: the row of `publish`, the vendor's id of the item, our natural key, and the connection.
 
-    `id` is the vendor's id of our own entry there, where the vendor gives it one and it is known.
+    `address` is the vendor's id where it is known, else the address as the workspace file has it; empty where the row
+    itself is the place. `key` names the period too where each period has an entry of its own. `id` is the vendor's id
+    of our own entry there, where the vendor gives it one and it is known. `facts` is what `prepare` found, `period`
+    what the update stands for (``2026-W48``; of a row with a cron line the day of its slot), `now` when it is sent.
     """
 
     row: PublishRow
@@ -222,14 +225,32 @@ class Spot:
     key: str
     reading: Reading
     id: str | None = None
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    period: str = ""
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class There:
-    """What a place says now, comparable with `Outlet.content`, and the vendor's id of the entry that says it."""
+    """What a place says now, comparable with `Outlet.content`, and the vendor's id of the entry that says it.
+
+    `owner` is the natural key that the entry bears where that is not ours: another workspace writes there.
+    """
 
     content: Mapping[str, Json]
     id: str | None = None
+    owner: str | None = None
+
+
+Prepare = Callable[["Client", PublishRow, Sequence[str], Reading], Awaitable[Mapping[str, Json]]]
+"""(client, row, addresses, reading) -> `Spot.facts`"""
+MayWrite = Callable[["Client", PublishRow, Reading], Awaitable[list[Finding]]]
+"""(client, row, reading) -> findings for `check`"""
+
+
+def entry_kept(answer: Answer, spot: Spot) -> str | None:
+    """Return the id that was known before: what an outlet's `sent` is where the answer to a write says no more."""
+    return spot.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,22 +258,67 @@ class Outlet:
     """A place a status update can be published to.
 
     `guarantee` is ``keyed`` (at least once, one visible result), ``read_back`` (found again by our marker
-    before anything is created) or ``blind`` (at most once). `content` gives what the place shall say, `read` the
+    before anything is created) or ``blind`` (at most once: `read` and `current` may be None).
+    `content` gives what the place shall say, `read` the
     call that tells what it says now, `current` what that answer holds: an entry of ours, nothing, or the call to
     read on with. `render` is the call that makes it say a content: it changes the entry `spot.id`, or makes one.
-    All pure. `level` says on which items it can stand; on issues it stands only where they are linked themselves.
-    `stands_on` tells by its key whether an item of that level has room for it.
+    `sent` reads the vendor's id of the entry out of the answer to that call, and raises RejectedError where a body
+    of status 200 says failure. `remove` is None where nothing can be taken back. All of these are pure.
+    Under `summary` a content holds what moves with the calendar alone: it never causes a write.
+
+    `prepare` reads once a run and row what all its places need: ids of fields and options, and under ``addresses``
+    the vendor's id by the address as the file has it. It raises RejectedError or ConfigError that say what is missing
+    and what to do. `may_write` proves for `check` that we have the right to write, without writing.
+
+    `level` says on which items it can stand; on issues it stands only where they are linked themselves.
+    `stands_on` tells by its key whether an item of that level has room for it. `addressed` is False where the row
+    itself is the place, as a channel is, and `per_period` True where each period gets an entry of its own.
     """
 
     kind: str
     guarantee: str
     content: Callable[[StatusUpdate, PublishRow], Mapping[str, Json]]
-    read: Callable[[Spot], Call]
-    current: Callable[[bytes, Spot], There | Call | None]
     render: Callable[[Mapping[str, Json], Spot], Call]
-    remove: Callable[[Spot], Call]
+    read: Callable[[Spot], Call] | None = None
+    current: Callable[[bytes, Spot], There | Call | None] | None = None
+    remove: Callable[[Spot], Call] | None = None
+    sent: Callable[[Answer, Spot], str | None] = entry_kept
+    prepare: Prepare | None = None
+    may_write: MayWrite | None = None
     level: Level = Level.EPIC
     stands_on: Callable[[str], bool] = lambda key: True
+    addressed: bool = True
+    per_period: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the calls of one row of `publish` go; holds revealed secrets, so it is made just before and never kept.
+
+    The host of `base_url` is the only one that is called. `sign` gives more headers for the exact bytes of a body at
+    an instant. `secrets` are never shown; `source` says where they come from. `budget` is 0…1 of the vendor's limit.
+    """
+
+    base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    source: str = "the row of `publish`"
+    budget: float = 0.5
+    allow_private: bool = False
+    sign: Callable[[Call, bytes, datetime], Mapping[str, str]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sink:
+    """A tool that is only written to: no connection, one client a row, pinned to the host of the row's own address.
+
+    `outlet` chooses by the row how it is written, `target` where its calls go: it raises ConfigError for a missing
+    secret.
+    """
+
+    type: str
+    outlet: Callable[[PublishRow], Outlet]
+    target: Callable[[PublishRow], Target]
 
 
 __all__ = [
@@ -267,7 +333,9 @@ __all__ = [
     "Parsed",
     "Reading",
     "Resume",
+    "Sink",
     "Spot",
+    "Target",
     "There",
     "Transition",
     "WorkItem",

@@ -107,7 +107,8 @@ class Dialect:
     `rates` are calls a second and endpoint, by method, `bursts` the seconds of them that may leave at once.
     `denied` finds a refusal of our credentials in any answer, whatever its status: a text for people or None.
     `failed` finds an error in the body of an answer that has the status of a success, or 400, given the
-    connection's name, as GraphQL has them; VendorUnavailableError is repeated like a 5xx.
+    connection's name, as GraphQL has them; VendorUnavailableError is repeated like a 5xx. `sign` gives more headers
+    for the exact bytes of a body, each time that it is sent.
     """
 
     vendor: str
@@ -118,13 +119,14 @@ class Dialect:
     failed: Callable[[str, Call, Answer], KeyrailError | None] = lambda name, call, answer: None
     headers: Mapping[str, str] = field(default_factory=dict)
     concurrency: int = 12
+    sign: Callable[[Call, bytes, datetime], Mapping[str, str]] = lambda call, body, now: {}
 
 
 class _UnansweredError(VendorUnavailableError):
     """An outcome that a repeat may better; `wait` is the least number of seconds before it."""
 
-    def __init__(self, message: str, wait: float = 0.0) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, wait: float = 0.0, *, reached: bool = True) -> None:
+        super().__init__(message, reached=reached)
         self.wait = wait
 
 
@@ -197,7 +199,7 @@ class Client:
             return await self._retrying.copy(stop=stop_after_attempt(attempts))(once, *given)
         except _UnansweredError as error:
             tried = f" Gave up after {attempts} attempts." if attempts > 1 else ""
-            raise VendorUnavailableError(f"{error}{tried}") from error
+            raise VendorUnavailableError(f"{error}{tried}", reached=error.reached) from error
 
     async def _admitted(self, call: Call, as_json: bool) -> tuple[Answer, Json]:
         """Wait for our turn, exchange, obey what limits the answer states; 429 slows and never fails."""
@@ -209,6 +211,7 @@ class Client:
             await self._turn(call, place, write, deadline)
             proof = await self.access.headers(self._wire)
             base = self.access.base
+            signed = self._dialect.sign(call, body or b"", self._now())
             async with self._slots:
                 began = time.perf_counter()
                 try:
@@ -216,7 +219,7 @@ class Client:
                         call.method,
                         base + call.path,
                         params=call.params,
-                        headers={**proof, **call.headers},
+                        headers={**proof, **call.headers, **signed},
                         body=body,
                     )
                 except _UnansweredError:
@@ -304,7 +307,7 @@ class Client:
             apart = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             advice = " Check `url` of the connection, and that this machine may reach it." if apart else ""
             raise _UnansweredError(
-                f"{who} {what} for {method} {target.path} ({type(error).__name__}).{advice}"
+                f"{who} {what} for {method} {target.path} ({type(error).__name__}).{advice}", reached=not apart
             ) from error
         heads = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
         return Answer(status=response.status_code, headers=heads, body=content, sent_at=at)

@@ -89,6 +89,11 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> datetime | None:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def plain(answer: Answer, now: datetime) -> Signal:
+    """Read what a vendor without headers of its own says: 429, and `Retry-After` where it is there."""
+    return Signal(limited=True, until=retry_after(answer.headers, now)) if answer.status == 429 else QUIET
+
+
 _JIRA_REASONS: tuple[tuple[str, str, str], ...] = (
     ("per-issue-on-write", WRITES, "too many writes to one issue"),
     ("burst", ENDPOINT, "too many calls to this endpoint in one second"),

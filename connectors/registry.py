@@ -1,6 +1,6 @@
 """The connectors, listed by hand, and the one way to open a client for a connection.
 
-A new tracker is a folder, a line here, and a page in the docs; nothing is found by reflection.
+A new tracker or tool is a folder, a line here, and a page in the docs; nothing is found by reflection.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
 from connectors import github, jira, linear
-from connectors.base import Connector
+from connectors.base import Connector, Sink
 from connectors.http import Access, Client, Dialect, OnAnswer, OnWait, Sleep, Transport, open_client
+from connectors.sinks import open_target
 from connectors.tokens import TokenStore
 from domain.errors import ConfigError
-from domain.workspace import Connection
+from domain.workspace import Connection, PublishRow
 
 CONNECTORS: Mapping[str, Connector] = {one.type: one for one in (jira.CONNECTOR, github.CONNECTOR, linear.CONNECTOR)}
 
@@ -25,6 +26,9 @@ WAYS_IN: Mapping[str, tuple[Callable[..., Access], Dialect]] = {
     "linear": (linear.access, linear.DIALECT),
 }
 """how a connection proves who it is, and the manners of its tracker"""
+
+SINKS: Mapping[str, tuple[Sink, Dialect]] = {}
+"""tools that are only written to, by the name that `to` has for them, and their manners"""
 
 
 def connector(type: str) -> Connector:
@@ -61,4 +65,26 @@ def open_connection(
         transport=transport,
         sleep=sleep,
         now=now,
+    )
+
+
+def open_sink(
+    row: PublishRow,
+    *,
+    on_wait: OnWait | None = None,
+    on_answer: OnAnswer | None = None,
+    transport: Transport | None = None,
+    sleep: Sleep = asyncio.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> AbstractAsyncContextManager[Client]:
+    """Open the client of a row of `publish` whose place is no connection.
+
+    Raises ConfigError for a missing secret, an address that cannot be called, or a tool that this version lacks.
+    """
+    try:
+        sink, dialect = SINKS[row.outlet]
+    except KeyError as missing:
+        raise ConfigError(f"{row.id}: this version does not publish to {row.outlet}.") from missing
+    return open_target(
+        row, sink, dialect, on_wait=on_wait, on_answer=on_answer, transport=transport, sleep=sleep, now=now
     )

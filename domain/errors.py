@@ -60,7 +60,14 @@ class RateLimitedError(TransientError):
 
 
 class VendorUnavailableError(TransientError):
-    """The vendor did not answer, or answered 5xx, after all retries."""
+    """The vendor did not answer, or answered 5xx, after all retries.
+
+    `reached` is False where no connection came about, so that the vendor cannot have done what it was asked.
+    """
+
+    def __init__(self, message: str, *, reached: bool = True) -> None:
+        super().__init__(message)
+        self.reached = reached
 
 
 class PermanentError(KeyrailError):

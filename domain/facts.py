@@ -142,11 +142,23 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """When a subject is likely done: even odds by `p50`, 85 % by `p85`; `probability` (0…1) of making its date."""
+
+    p50: date | None = None
+    p85: date | None = None
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusUpdate:
     """What is told about one subject: the content that targets render and fingerprints are taken of.
 
-    `progress` is 0…1 or None; `drivers` are the reasons of the health in words; `url` leads to the
-    explanation, None where no public address is configured.
+    `progress` is 0…1 or None, `coverage` the part of it that is known; `drivers` are the reasons of the health in
+    words, `changed` sentences on what moved since the last update; `url` leads to the explanation, None where no
+    public address is configured. `period` is what the update stands for. `text` is the row's template filled in, to
+    be used in place of the outlet's own body, None where the row has none; `markup` names the format that the template
+    says it is written in (``markdown``, ``mrkdwn``, ``adf`` …), None for plain text, which an outlet escapes.
     """
 
     workspace: str
@@ -161,3 +173,9 @@ class StatusUpdate:
     flags: tuple[str, ...] = ()
     complete_to: datetime | None = None
     url: str | None = None
+    coverage: float | None = None
+    forecast: Outlook | None = None
+    changed: tuple[str, ...] = ()
+    period: str = ""
+    text: str | None = None
+    markup: str | None = None

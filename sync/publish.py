@@ -455,7 +455,11 @@ async def send_one(
             if told is not None:
                 async with context.store.write() as tx:
                     await outbox.attempt(tx, told, [now_there, wanted])
-            await source.client.send(outlet.remove(spot) if wanted is None else outlet.render(wanted, spot))
+            if wanted is not None:
+                answer = await source.client.send(outlet.render(wanted, spot))
+                spot = replace(spot, id=outlet.sent(answer, spot))
+            elif outlet.remove is not None:
+                await source.client.send(outlet.remove(spot))
         async with context.store.write() as tx:
             await outbox.remember(tx, replace(due, content={**due.content, "entry": spot.id}), context.now())
         done.sent.append(document)
@@ -471,6 +475,8 @@ async def send_one(
 
 async def current(source: Live, outlet: Outlet, spot: Spot) -> There | None:
     """Return what a place says now, None where it says nothing of ours; pages are read until ours is found."""
+    if outlet.read is None or outlet.current is None:
+        return None
     call = outlet.read(spot)
     for _ in range(MAX_READS):
         try:
