@@ -13,8 +13,8 @@ from connectors.base import Json, Page, Reading
 from connectors.http import Client
 from connectors.lanes import each, side_by_side
 from connectors.linear import queries
-from connectors.linear.site import LANES, listing, numbered, page_of
-from connectors.linear.whole import is_cut, read_on
+from connectors.linear.site import LANES, listing, numbered, page_of, site_of
+from connectors.linear.whole import is_cut, name_past_labels, read_on
 from domain.workspace import Connection
 
 
@@ -23,6 +23,7 @@ async def history(client: Client, connection: Connection, reading: Reading, ids:
 
     `missing` are ids that were not answered: those, and issues that are out of sight.
     """
+    site = site_of(connection, reading)
 
     async def work(asked: list[str]) -> list[Page]:
         pages: list[Page] = []
@@ -32,9 +33,10 @@ async def history(client: Client, connection: Connection, reading: Reading, ids:
                 cut = [node for node in one.nodes if is_cut(node, "history")]
                 for node in cut:
                     await read_on(client, "issues", node, "history")
+                named = await name_past_labels(client, site, one.nodes)
                 for node in one.nodes:
                     unseen.pop(str(node.get("id")), None)
-                pages.append(page_of("history", one, kind="history", mended=bool(cut)))
+                pages.append(page_of("history", one, kind="history", mended=named or bool(cut)))
         return [*pages[:-1], *(replace(page, missing=tuple(unseen)) for page in pages[-1:])]
 
     groups = [list(ids[at : at + queries.HISTORY_BULK]) for at in range(0, len(ids), queries.HISTORY_BULK)]

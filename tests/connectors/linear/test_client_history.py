@@ -72,6 +72,24 @@ async def test_a_long_past_is_read_to_its_end(linear, history):
     assert orjson.loads(pages[0].body) == pages[0].payload
 
 
+async def test_labels_newer_than_discovery_are_named_in_the_past(linear, opened, discovered, connection):
+    old, gone = linear.site.add_label("Bug"), linear.site.add_label("Gone")
+    reading = await discovered(linear)
+    fresh = linear.site.add_label("okr/I1")
+    issues = linear.many(linear.eng, 2)
+    for issue in issues:
+        linear.site.change(issue, at=issue.created_at + timedelta(days=1), labels=[old, fresh])
+        linear.site.change(issue, at=issue.created_at + timedelta(days=2), labels=[gone])
+    async with opened(connection, linear) as client:
+        pages = [page async for page in CONNECTOR.history(client, connection, reading, [one.id for one in issues])]
+    (said,) = (CONNECTOR.parse("history", page.body, connection, reading) for page in pages)
+    assert [(one.before, one.after, one.after_id) for one in said.transitions if one.item_id == issues[0].id] == [
+        (None, "Bug, okr/I1", f"{old.id}, {fresh.id}"),
+        ("Bug, okr/I1", "Gone", gone.id),
+    ]
+    assert linear.operations == ["History", "IssueLabelsById"]
+
+
 async def test_projects_initiatives_and_the_dead_have_none(linear, history):
     project, initiative = linear.site.add_project("Pay", [linear.eng]), linear.site.add_initiative("Faster")
     (issue,) = linear.many(linear.eng, 1)

@@ -239,8 +239,6 @@ class House:
                     there.add(item)
                 if kind in ("items", "history", "links") and item not in there:
                     continue
-                if kind == "history" and record["connection"] == "linear-demo" and record["field"] == "labels":
-                    continue  # Linear tells labels by id: one that is younger than the last discovery keeps its id
                 found[kind, *(record.get(name) for name in ("connection", "item_id", "id", "rule", "initiative"))] = (
                     record
                 )
