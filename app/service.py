@@ -101,6 +101,7 @@ async def service(
             arrivals=arrivals,
             metrics=metrics,
             scrape=lambda: metrics.scrape(store, jobs, utc_now()),
+            context=lambda: running.context,
             checks=checks,
         )
         path, told = settings.workspace, running.told

@@ -14,6 +14,7 @@ from typing import Protocol
 from app.web.metrics import Metrics
 from domain.workspace import Workspace
 from sync.arrivals import Arrival
+from sync.context import Context
 
 Check = Callable[[], Awaitable[None]]
 """returns where something is as it must be, raises a KeyrailError that says what is missing"""
@@ -61,7 +62,8 @@ class Web:
     """What the application needs.
 
     `workspace` gives the one in force, `checks` are what `/readyz` asks, by name, `scrape` gives the text of
-    `/metrics`. A process without `arrivals` takes no webhooks.
+    `/metrics`. A process without `arrivals` takes no webhooks, one without `context` (the workspace in force, over the
+    store) shows no pages.
     """
 
     version: str
@@ -69,6 +71,7 @@ class Web:
     arrivals: Taker | None
     metrics: Metrics
     scrape: Callable[[], Awaitable[bytes]]
+    context: Callable[[], Context] | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     bodies: Bodies = field(default_factory=Bodies)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
