@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from config.access import Auth, read_auth
 from config.notes import nearest
+from config.variables import number, problem, word
 from domain.errors import ConfigError, Problem
 from domain.workspace import Secret
 
@@ -24,6 +26,11 @@ VARIABLES = {
     "KEYRAIL_HOST": "Address that `serve` listens on; default 127.0.0.1.",
     "KEYRAIL_PORT": "Port that `serve` listens on; default 8080, 0 takes a free one.",
     "KEYRAIL_DATABASE_WAIT": "Seconds that `serve` waits for a database that is away or behind; default 0.",
+    "KEYRAIL_AUTH": "Who is let in: token (default), proxy, or none, which listens on loopback only.",
+    "KEYRAIL_AUTH_HEADER": "Header in which the proxy names who asks; default X-Forwarded-User.",
+    "KEYRAIL_AUTH_PROXIES": "Addresses or networks of the proxies that are believed, with commas between.",
+    "KEYRAIL_AUTH_WRITERS": "Names of those whom the proxy knows who may write, with commas between; * for all.",
+    "KEYRAIL_BADGES": "private (default): badges need access as all else; public: everybody sees them.",
     "KEYRAIL_LOG_LEVEL": "debug, info (default), warning or error.",
     "KEYRAIL_LOG_FORMAT": "json, console or auto (default): console on a terminal, else json.",
 }
@@ -50,6 +57,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     database_wait: int = 0
+    auth: Auth = field(default_factory=Auth)
     log_level: str = "info"
     log_format: str = "auto"
     warnings: tuple[str, ...] = ()
@@ -69,10 +77,11 @@ def read(environ: Mapping[str, str], workspace: Path | None = None) -> Settings:
         secret_key=Secret("env:KEYRAIL_SECRET_KEY", stated.get("KEYRAIL_SECRET_KEY")),
         public_url=_public(stated.get("KEYRAIL_PUBLIC_URL"), problems),
         host=stated.get("KEYRAIL_HOST", "127.0.0.1"),
-        port=_number("KEYRAIL_PORT", stated.get("KEYRAIL_PORT", "8080"), 65_535, problems),
-        database_wait=_number("KEYRAIL_DATABASE_WAIT", stated.get("KEYRAIL_DATABASE_WAIT", "0"), 86_400, problems),
-        log_level=_word("KEYRAIL_LOG_LEVEL", stated.get("KEYRAIL_LOG_LEVEL", "info"), LEVELS, problems),
-        log_format=_word("KEYRAIL_LOG_FORMAT", stated.get("KEYRAIL_LOG_FORMAT", "auto"), FORMATS, problems),
+        port=number("KEYRAIL_PORT", stated.get("KEYRAIL_PORT", "8080"), 65_535, problems),
+        database_wait=number("KEYRAIL_DATABASE_WAIT", stated.get("KEYRAIL_DATABASE_WAIT", "0"), 86_400, problems),
+        auth=read_auth(stated, problems),
+        log_level=word("KEYRAIL_LOG_LEVEL", stated.get("KEYRAIL_LOG_LEVEL", "info"), LEVELS, problems),
+        log_format=word("KEYRAIL_LOG_FORMAT", stated.get("KEYRAIL_LOG_FORMAT", "auto"), FORMATS, problems),
         warnings=tuple(unknown(environ)),
     )
     if problems:
@@ -99,24 +108,5 @@ def unknown(environ: Mapping[str, str]) -> list[str]:
 def _public(text: str | None, problems: list[Problem]) -> str | None:
     if text is None or text.startswith(("https://", "http://")):
         return text.rstrip("/") if text else None
-    problems.append(_problem("KEYRAIL_PUBLIC_URL", "Expected an address like https://keyrail.example.com."))
+    problems.append(problem("KEYRAIL_PUBLIC_URL", "Expected an address like https://keyrail.example.com."))
     return None
-
-
-def _number(name: str, text: str, most: int, problems: list[Problem]) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > most:
-        problems.append(_problem(name, f"Expected a whole number from 0 to {most}, found '{text[:20]}'."))
-        return 0
-    return int(text)
-
-
-def _word(name: str, text: str, words: tuple[str, ...], problems: list[Problem]) -> str:
-    word = text.lower()
-    if word not in words:
-        message = f"Expected one of {', '.join(words)}, found '{text[:20]}'."
-        problems.append(_problem(name, message, nearest(word, words)))
-    return word
-
-
-def _problem(name: str, message: str, close: str | None = None) -> Problem:
-    return Problem(file="environment", line=0, key=name, message=message, nearest=close)
