@@ -21,6 +21,19 @@ STATE_WORDS: Mapping[str, str] = {
     "invalid": "Not computable",
 }
 
+SHAPES: Mapping[Health, str] = {
+    Health.ON_TRACK: "●",
+    Health.AT_RISK: "▲",
+    Health.OFF_TRACK: "■",
+    Health.ACHIEVED: "✓",
+    Health.MISSED: "✕",
+    Health.NOT_STARTED: "○",
+    Health.PAUSED: "❙❙",
+    Health.CANCELED: "⊘",
+    Health.UNKNOWN: "?",
+}
+"""The shape beside each word of health, so that colour and word are not alone."""
+
 OVER = frozenset({Health.ACHIEVED, Health.MISSED, Health.CANCELED})
 """Healths after which nothing more is expected."""
 

@@ -17,10 +17,10 @@ from connectors.github.markdown import escape, unescape
 from connectors.github.queries import GRAPHQL
 from connectors.github.shapes import object_of, objects
 from connectors.shapes import load
-from connectors.words import one_line, progress_words, shorten
+from connectors.words import SHAPES, one_line, progress_words, shorten
 from domain.errors import RejectedError
 from domain.facts import StatusUpdate
-from domain.okr import HEALTH_WORDS, Health
+from domain.okr import HEALTH_WORDS
 from domain.workspace import PublishRow
 
 MARKER = "<!-- keyrail:"
@@ -28,19 +28,6 @@ MARKER = "<!-- keyrail:"
 
 LONGEST, MOST = 500, 20
 """characters of one line, and reasons that are told"""
-
-SHAPES: Mapping[Health, str] = {
-    Health.ON_TRACK: "●",
-    Health.AT_RISK: "▲",
-    Health.OFF_TRACK: "■",
-    Health.ACHIEVED: "✓",
-    Health.MISSED: "✕",
-    Health.NOT_STARTED: "○",
-    Health.PAUSED: "❙❙",
-    Health.CANCELED: "⊘",
-    Health.UNKNOWN: "?",
-}
-"""The shape beside each word of health, so that colour and word are not alone."""
 
 COMMENT = """query Comment($id:ID!){
   node(id:$id){__typename ... on IssueComment{id body}}
