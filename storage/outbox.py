@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Table, delete, select, update
+from sqlalchemy import ColumnElement, Table, delete, insert, or_, select, update
 
 from storage.checkpoints import upsert
 from storage.engine import Transaction
@@ -46,21 +46,28 @@ class Due:
     state: str = "due"
     attempts: int = 0
     error: str | None = None
+    period: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What a place was last told."""
+    """What a place was last told, and in which period; `entry` is the vendor's id of what we wrote there.
+
+    `state` is ``told``, ``sending`` while the outcome of a call is not known, or ``uncertain`` where it never will be.
+    """
 
     place: Place
     content: Mapping[str, object]
     fingerprint: str
     sent_at: datetime
     overridden_at: datetime | None
+    entry: str | None = None
+    period: str = ""
+    state: str = "told"
 
 
 async def enqueue(tx: Transaction, due: Due) -> None:
-    """Put a row, or fold it into the one that waits already."""
+    """Put a row, or fold it into the one that waits already; one that failed stays failed until it says another thing."""
     row = {
         **columns_of(due.place),
         "content": dict(due.content),
@@ -71,10 +78,14 @@ async def enqueue(tx: Transaction, due: Due) -> None:
         "state": "due",
         "attempts": 0,
         "error": None,
+        "period": due.period,
     }
-    await tx.execute(
-        upsert(tx, outbox, ("content", "fingerprint", "action", "reason", "state", "attempts", "error")), [row]
-    )
+    same = (outbox.c.fingerprint == due.fingerprint, outbox.c.action == due.action)
+    folded = {name: row[name] for name in ("content", "reason", "period")}
+    again = update(outbox).where(*at(outbox, due.place), *same).values(folded).returning(outbox.c.target)
+    if (await tx.execute(again)).first() is None:
+        names = ("content", "fingerprint", "action", "reason", "state", "attempts", "error", "period")
+        await tx.execute(upsert(tx, outbox, names), [row])
 
 
 async def withdraw(tx: Transaction, place: Place) -> None:
@@ -96,6 +107,7 @@ async def waiting(tx: Transaction) -> list[Due]:
             state=row.state,
             attempts=row.attempts,
             error=row.error,
+            period=row.period,
         )
         for row in await tx.execute(query)
     ]
@@ -119,20 +131,53 @@ async def fail(tx: Transaction, place: Place, error: str, *, final: bool) -> Non
     )
 
 
-async def remember(tx: Transaction, due: Due, sent_at: datetime) -> None:
+async def begin(tx: Transaction, due: Due, started_at: datetime) -> None:
+    """Note before a call that cannot be looked up what it says: it counts as said until we know that it was not."""
+    await put(tx, due, started_at, state="sending")
+
+
+async def take_back(tx: Transaction, place: Place, told: Published | None) -> None:
+    """Undo `begin` after a call that was certainly not carried out: the ledger says what it said before."""
+    await tx.execute(delete(publications).where(*at(publications, place)))
+    if told is not None:
+        names = ("content", "fingerprint", "sent_at", "overridden_at", "entry", "period", "state")
+        row = {**columns_of(place), **{name: getattr(told, name) for name in names}}
+        await tx.execute(insert(publications), [row])
+
+
+async def doubt(tx: Transaction, place: Place) -> None:
+    """Note that nobody will know whether a place was told; the row of the outbox goes, so that it is not sent twice."""
+    await tx.execute(update(publications).where(*at(publications, place)).values(state="uncertain"))
+    await withdraw(tx, place)
+
+
+async def remember(tx: Transaction, due: Due, sent_at: datetime, *, entry: str | None = None) -> None:
     """Move a sent row to the ledger, unless newer content has folded into it meanwhile."""
+    if due.action == "delete":
+        await forget(tx, due.place)
+    else:
+        await put(tx, due, sent_at, entry=entry)
+    await tx.execute(delete(outbox).where(*at(outbox, due.place), outbox.c.fingerprint == due.fingerprint))
+
+
+async def forget(tx: Transaction, place: Place) -> None:
+    """Take a place out of the ledger."""
+    await tx.execute(delete(publications).where(*at(publications, place)))
+
+
+async def put(tx: Transaction, due: Due, sent_at: datetime, *, entry: str | None = None, state: str = "told") -> None:
+    """Write what a place says into the ledger."""
     row = {
         **columns_of(due.place),
         "content": dict(due.content),
         "fingerprint": due.fingerprint,
         "sent_at": sent_at,
         "overridden_at": None,
+        "entry": entry,
+        "period": due.period,
+        "state": state,
     }
-    if due.action == "delete":
-        await tx.execute(delete(publications).where(*at(publications, due.place)))
-    else:
-        await tx.execute(upsert(tx, publications, ("content", "fingerprint", "sent_at", "overridden_at")), [row])
-    await tx.execute(delete(outbox).where(*at(outbox, due.place), outbox.c.fingerprint == due.fingerprint))
+    await tx.execute(upsert(tx, publications, tuple(row)[4:]), [row])
 
 
 async def override(tx: Transaction, place: Place, instant: datetime) -> None:
@@ -141,19 +186,16 @@ async def override(tx: Transaction, place: Place, instant: datetime) -> None:
     await withdraw(tx, place)
 
 
-async def release(tx: Transaction, target: str, subject: str) -> int:
-    """Give back the places of a subject after a human's override; return how many were overridden."""
-    query = (
-        update(publications)
-        .where(
-            publications.c.target == target,
-            publications.c.subject == subject,
-            publications.c.overridden_at.is_not(None),
-        )
-        .values(overridden_at=None, fingerprint="released")
-        .returning(publications.c.address)
+async def release(tx: Transaction, target: str, subject: str) -> list[Published]:
+    """Give back the places of a subject that a human overrode or whose outcome is uncertain; return them as they were."""
+    held = (
+        publications.c.target == target,
+        publications.c.subject == subject,
+        or_(publications.c.overridden_at.is_not(None), publications.c.state == "uncertain"),
     )
-    return len((await tx.execute(query)).all())
+    found = [published_of(row) for row in await tx.execute(select(publications).where(*held))]
+    await tx.execute(update(publications).where(*held).values(overridden_at=None, fingerprint="released", state="told"))
+    return found
 
 
 async def ledger(tx: Transaction, targets: Collection[str] | None = None) -> dict[Place, Published]:
@@ -161,16 +203,13 @@ async def ledger(tx: Transaction, targets: Collection[str] | None = None) -> dic
     query = select(publications)
     if targets is not None:
         query = query.where(publications.c.target.in_(list(targets)))
-    return {
-        place_of(row): Published(
-            place=place_of(row),
-            content=row.content,
-            fingerprint=row.fingerprint,
-            sent_at=row.sent_at,
-            overridden_at=row.overridden_at,
-        )
-        for row in await tx.execute(query)
-    }
+    return {place_of(row): published_of(row) for row in await tx.execute(query)}
+
+
+def published_of(row: object) -> Published:
+    """Return what a row of the ledger says."""
+    names = ("content", "fingerprint", "sent_at", "overridden_at", "entry", "period", "state")
+    return Published(place=place_of(row), **{name: getattr(row, name) for name in names})
 
 
 def columns_of(place: Place) -> dict[str, str]:

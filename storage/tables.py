@@ -404,7 +404,10 @@ class ManualRollup(Base, table=True):
 
 
 class Outgoing(Base, table=True):
-    """The outbox: what is to be told, one row per target, subject and address; `state` is ``due`` or ``failed``."""
+    """The outbox: what is to be told, one row per target, subject and address; `state` is ``due`` or ``failed``.
+
+    A change folds into the row that waits, of whatever `period` that was, and keeps its first due time.
+    """
 
     __tablename__ = "outbox"
 
@@ -420,10 +423,15 @@ class Outgoing(Base, table=True):
     state: str = Field(sa_column=Column(String, nullable=False))
     attempts: int = 0
     error: str | None = Field(sa_column=Column(Text, nullable=True))
+    period: str = Field(sa_column=Column(String, nullable=False, server_default=""))
 
 
 class Publication(Base, table=True):
-    """What a place was last told by us; the ledger that a remote value is compared with."""
+    """What a place was last told by us; the ledger that a remote value is compared with.
+
+    `state` is ``told``, ``sending`` while a call whose outcome is not known is out, ``uncertain`` where it never will
+    be. `entry` is the vendor's id of what we wrote.
+    """
 
     __tablename__ = "publications"
 
@@ -435,6 +443,32 @@ class Publication(Base, table=True):
     fingerprint: str = Field(sa_column=Column(String, nullable=False))
     sent_at: datetime = instant()
     overridden_at: datetime | None = instant(nullable=True)
+    entry: str | None = Field(sa_column=Column(String, nullable=True))
+    period: str = Field(sa_column=Column(String, nullable=False, server_default=""))
+    state: str = Field(sa_column=Column(String, nullable=False, server_default="told"))
+
+
+class PublicationDeed(Base, table=True):
+    """Who told a place what, when and why, and what else became of it; only ever appended to."""
+
+    __tablename__ = "publication_log"
+
+    number: int | None = Field(sa_column=Column(Integer, primary_key=True))
+    at: datetime = instant()
+    target: str = Field(sa_column=Column(String, nullable=False))
+    kind: str = Field(sa_column=Column(String, nullable=False))
+    subject: str = Field(sa_column=Column(String, nullable=False))
+    address: str = Field(sa_column=Column(String, nullable=False))
+    key: str = Field(sa_column=Column(String, nullable=False))
+    action: str = Field(sa_column=Column(String, nullable=False))
+    by: str = Field(sa_column=Column(String, nullable=False))
+    period: str = Field(sa_column=Column(String, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    fingerprint: str = Field(sa_column=Column(String, nullable=False))
+    before: Any = document(nullable=True)
+    after: Any = document(nullable=True)
+
+    __table_args__ = (Index("ix_publication_log_place", "target", "kind", "subject", "address"),)
 
 
 class IssuedToken(Base, table=True):

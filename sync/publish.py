@@ -294,12 +294,6 @@ def ours(kept: Mapping[str, object]) -> list[object]:
     return [content_of(kept), *(may_say if isinstance(may_say, list) else ())]
 
 
-def entry_of(kept: Mapping[str, object]) -> str | None:
-    """Return the vendor's id of our entry out of what the ledger keeps."""
-    entry = kept.get("entry")
-    return entry if isinstance(entry, str) else None
-
-
 def natural_key(context: Context, place: Place) -> str:
     """Return the key that a vendor knows our entry by."""
     return f"keyrail:{context.workspace.name}:{place.target}:{place.kind}:{place.subject}"
@@ -358,7 +352,7 @@ async def release(context: Context, what: str, reason: str | None) -> Doc:
     if not colon or not reason:
         raise UsageError("Release names TARGET:SUBJECT and says why: --release jira-badge:I1 --reason 'agreed with …'")
     async with context.store.write() as tx:
-        released = await outbox.release(tx, target, subject)
+        released = len(await outbox.release(tx, target, subject))
     if not released:
         raise UsageError(f"{what}: no place of it is overridden. See keyrail publish --plan")
     return {"target": target, "subject": subject, "released": released, "reason": reason}
@@ -438,7 +432,7 @@ async def send_one(
         address=due.place.address,
         key=natural_key(context, due.place),
         reading=source.reading,
-        id=entry_of(told.content) if told is not None else None,
+        id=told.entry if told is not None else None,
     )
     try:
         there = await current(source, outlet, spot)
@@ -461,7 +455,7 @@ async def send_one(
             elif outlet.remove is not None:
                 await source.client.send(outlet.remove(spot))
         async with context.store.write() as tx:
-            await outbox.remember(tx, replace(due, content={**due.content, "entry": spot.id}), context.now())
+            await outbox.remember(tx, due, context.now(), entry=spot.id)
         done.sent.append(document)
     except KeyrailError as error:
         async with context.store.write() as tx:

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from storage import outbox
+from storage import outbox, publications
 from storage.outbox import Due, Place, Published
+from storage.publications import Deed
 
 FIRST = datetime(2026, 11, 18, 9, tzinfo=UTC)
 PLACE = Place(target="badge", kind="initiative", subject="I1", address="10001")
@@ -35,6 +36,8 @@ async def test_a_failed_row_waits_with_its_error_until_something_new_is_due(stor
         await outbox.fail(tx, PLACE, "503", final=False)
         await outbox.fail(tx, PLACE, "field is gone", final=True)
         assert await outbox.waiting(tx) == [replace(DUE, state="failed", attempts=2, error="field is gone")]
+        await outbox.enqueue(tx, replace(DUE, reason="again"))
+        assert [(due.state, due.reason) for due in await outbox.waiting(tx)] == [("failed", "again")]
         await outbox.enqueue(tx, replace(DUE, fingerprint="b"))
         assert await outbox.waiting(tx) == [replace(DUE, fingerprint="b")]
         await outbox.withdraw(tx, PLACE)
@@ -83,9 +86,9 @@ async def test_a_humans_override_holds_until_it_is_released(store):
         ledger = await outbox.ledger(tx)
         assert (ledger[PLACE].overridden_at, ledger[elsewhere].overridden_at) == (FIRST + timedelta(hours=1), None)
 
-        assert await outbox.release(tx, "badge", "I2") == 0
-        assert await outbox.release(tx, "badge", "I1") == 1
-        assert await outbox.release(tx, "badge", "I1") == 0
+        assert await outbox.release(tx, "badge", "I2") == []
+        assert [told.place for told in await outbox.release(tx, "badge", "I1")] == [PLACE]
+        assert await outbox.release(tx, "badge", "I1") == []
         ledger = await outbox.ledger(tx)
         assert (ledger[PLACE].overridden_at, ledger[PLACE].fingerprint) == (None, "released")
         assert ledger[elsewhere].fingerprint == "a"
@@ -98,3 +101,48 @@ async def test_telling_a_place_again_ends_its_override(store):
         await outbox.remember(tx, replace(DUE, fingerprint="b"), FIRST + timedelta(days=1))
         (told,) = (await outbox.ledger(tx)).values()
     assert (told.overridden_at, told.fingerprint, told.sent_at) == (None, "b", FIRST + timedelta(days=1))
+
+
+async def test_a_call_that_was_not_carried_out_leaves_the_ledger_as_it_was(store):
+    newer = replace(DUE, fingerprint="b", content={"text": "44 %"}, period="2026-W48")
+    async with store.write() as tx:
+        await outbox.begin(tx, DUE, FIRST)
+        assert [told.state for told in (await outbox.ledger(tx)).values()] == ["sending"]
+        await outbox.take_back(tx, PLACE, None)
+        assert await outbox.ledger(tx) == {}
+        await outbox.remember(tx, DUE, FIRST, entry="7")
+        before = (await outbox.ledger(tx))[PLACE]
+        await outbox.begin(tx, newer, FIRST + timedelta(days=1))
+        assert (await outbox.ledger(tx))[PLACE].fingerprint == "b"
+        await outbox.take_back(tx, PLACE, before)
+        assert (await outbox.ledger(tx))[PLACE] == before
+
+
+async def test_what_nobody_knows_the_outcome_of_is_not_due_any_more_and_can_be_given_back(store):
+    async with store.write() as tx:
+        await outbox.enqueue(tx, DUE)
+        await outbox.begin(tx, DUE, FIRST)
+        await outbox.doubt(tx, PLACE)
+        assert await outbox.waiting(tx) == []
+        assert (await outbox.ledger(tx))[PLACE].state == "uncertain"
+        assert len(await outbox.release(tx, "badge", "I1")) == 1
+        told = (await outbox.ledger(tx))[PLACE]
+    assert (told.state, told.fingerprint) == ("told", "released")
+
+
+async def test_the_log_holds_each_deed_in_order_and_knows_the_last_of_a_kind(store):
+    first = Deed(at=FIRST, place=PLACE, key="PAY-1", action="created", by="maria", reason="first time", after={"n": 1})
+    second = replace(first, action="updated", before={"n": 1}, after={"n": 2}, fingerprint="b", period="2026-W48")
+    third = replace(second, at=FIRST + timedelta(days=1), after={"n": 3})
+    other = replace(first, place=replace(PLACE, address="10002"))
+    async with store.write() as tx:
+        for deed in (first, other, second, third):
+            await publications.note(tx, deed)
+        assert [deed async for chunk in publications.every(tx, size=2) for deed in chunk] == [
+            first,
+            other,
+            second,
+            third,
+        ]
+        assert await publications.latest(tx, "updated") == {PLACE: third}
+        assert await publications.latest(tx, "released") == {}
