@@ -1,4 +1,4 @@
-"""What the service does about webhooks by itself: keeps them alive, and asks for deliveries that did not arrive.
+"""What the service does about webhooks by itself: keeps ours alive, and asks for deliveries that did not arrive.
 
 Every run is idempotent; what was asked for is remembered, so that a delivery that fails again is not asked for twice.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.base import Answer, Call
 from connectors.hooks import Failed, Hook, Place
-from domain.errors import KeyrailError, NotFoundError, RejectedError
+from domain.errors import ConfigError, KeyrailError, NotFoundError, RejectedError
 from storage import checkpoints
 from sync.context import Context, Live
 from sync.hooks import act, refresh
@@ -23,6 +23,7 @@ KEPT = timedelta(days=3)
 """how long a tracker can deliver again"""
 OVERLAP = timedelta(hours=1)
 """how far back before the last look deliveries are looked at again: one may have been under way"""
+FORBIDDEN = 403
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +54,25 @@ async def upkeep(context: Context, sources: Mapping[str, Live]) -> list[Doc]:
     return docs
 
 
+async def set_up_by_hand(context: Context, source: Live) -> int:
+    """Ask for what did not arrive at webhooks that people set up; return how many were asked for.
+
+    They are known by their address: where ours is not known, nothing is done. The webhooks themselves are not touched.
+    """
+    try:
+        return await redeliver(context, source)
+    except ConfigError as error:
+        log.info("%s: deliveries that failed are not looked for. %s", source.name, error)
+    except KeyrailError as error:
+        log.warning("%s: deliveries that failed were not looked for: %s", source.name, error)
+    return 0
+
+
 async def redeliver(context: Context, source: Live) -> int:
     """Ask once for each delivery of the last three days that no attempt brought; return how many were asked for.
 
-    Trackers that deliver again by themselves are not asked. Where the tracker does not let us see, nothing is done.
+    Trackers that deliver again by themselves are not asked. Where the tracker does not let us see, nothing is done;
+    where it lets us see but not ask, that is told after one try.
     """
     hooks = source.connector.hooks
     if hooks is None or hooks.undelivered is None:
@@ -76,8 +92,17 @@ async def redeliver(context: Context, source: Live) -> int:
                 asked[failed.id] = now.isoformat()
                 # Remembered first: an attempt too few is mended by the poll, one too many each hour by nobody.
                 await _remember(work, {**kept, "asked": asked})
-                count += await _asked(work, failed)
+                try:
+                    await work.send(failed.again)
+                except (NotFoundError, RejectedError) as error:
+                    log.warning("%s: the delivery %s cannot be had again: %s", source.name, failed.id, error)
+                    if isinstance(error, RejectedError) and error.status == FORBIDDEN:
+                        return count
+                else:
+                    count += 1
     await _remember(work, {"to": now.isoformat(), "asked": asked})
+    if count:
+        log.info("%s: %d deliveries that failed are asked for again", source.name, count)
     return count
 
 
@@ -97,15 +122,6 @@ async def _failed(work: Work, place: Place, hook: Hook, since: datetime) -> list
         if len(answers) > PAGES:
             return []
     return told
-
-
-async def _asked(work: Work, failed: Failed) -> bool:
-    try:
-        await work.send(failed.again)
-    except (NotFoundError, RejectedError) as error:
-        log.warning("%s: the delivery %s cannot be had again: %s", work.source.name, failed.id, error)
-        return False
-    return True
 
 
 async def _remember(work: Work, value: Mapping[str, Any]) -> None:

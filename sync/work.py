@@ -175,13 +175,15 @@ async def upkeep(room: Room, _key: str) -> None:
 
 
 async def webhooks(room: Room, name: str) -> None:
-    """Keep the webhooks alive that `webhooks register` made, and have sent again what did not arrive."""
+    """Keep the webhooks alive that `webhooks register` made, and have sent again what did not arrive at any of ours."""
     context = room.context
     async with context.store.read() as tx:
-        if not await checkpoints.load(tx, name, STREAM):
-            return
+        made = await checkpoints.load(tx, name, STREAM)
     async with room.source(name) as source:
-        await redelivery.upkeep(context, {name: source})
+        if made:
+            await redelivery.upkeep(context, {name: source})
+        else:
+            await redelivery.set_up_by_hand(context, source)
 
 
 DOES: Mapping[str, Callable[[Room, str], Awaitable[None]]] = {

@@ -9,12 +9,13 @@ import httpx
 import pytest
 
 from app.demo import github as github_face
-from app.demo import github_company
+from app.demo import github_company, github_subscriptions
 from app.demo.github_site import Site
 from app.demo.ledger import Attempt, Delivery, Letter
 from connectors.registry import CONNECTORS, open_connection
 from domain.workspace import Connection, Secret, Workspace
-from sync import hooks
+from storage import setbacks
+from sync import hooks, work
 from sync.context import Context, Live
 from sync.mapping import compile_mapping
 from sync.redelivery import redeliver, upkeep
@@ -62,6 +63,25 @@ class GitHub:
     async def register(self):
         async with self.live() as source:
             await hooks.over(self.context, {source.name: source}, "register")
+
+    def set_up_by_hand(self, url="https://keyrail.example.com/webhooks/github-main"):
+        """Let a person set up the webhook in the settings of the organization."""
+        organization = self.site.accounts["acme"]
+        return github_subscriptions.add(self.site, organization, url, events=["issues"], secret="s3cret")
+
+    @asynccontextmanager
+    async def source(self, name):
+        """Be the room where jobs are done."""
+        async with self.live() as source:
+            yield source
+
+    async def job(self):
+        """Do the hourly job of webhooks; return what was asked for."""
+        self.again.clear()
+        assert await work.do(self, "webhooks", "github-main")
+        async with self.store.read() as tx:
+            assert await setbacks.every(tx) == []
+        return self.again
 
     async def redeliver(self):
         self.again.clear()
@@ -150,3 +170,48 @@ async def test_upkeep_tells_of_what_only_a_person_can_do(github, caplog):
             (doc,) = await upkeep(github.context, {source.name: source})
     assert doc["webhooks"][0]["state"] == "by_hand"
     assert "keyrail webhooks list --connection github-main" in caplog.text
+
+
+async def test_what_failed_at_a_webhook_that_a_person_set_up_is_asked_for_too(store, caplog):
+    github = GitHub(store)
+    hook = github.set_up_by_hand()
+    github.deliver("arrived", 200)
+    github.deliver("failed", 503)
+    hook.active = False
+    with caplog.at_level(logging.INFO, "sync"):
+        assert await github.job() == ["failed"]
+        assert await github.job() == []
+    assert "github-main: 1 deliveries that failed are asked for again" in caplog.text
+    assert not hook.active  # it is theirs
+
+
+async def test_a_webhook_that_goes_elsewhere_is_not_asked_about(store):
+    github = GitHub(store)
+    github.set_up_by_hand("https://keyrail-test.example.com/webhooks/github-main")
+    github.deliver("failed", 503)
+    assert await github.job() == []
+    assert github.face.count("/deliveries") == 0
+
+
+async def test_where_our_address_is_not_known_it_is_told_what_to_set(store, caplog):
+    github = GitHub(store)
+    github.set_up_by_hand()
+    github.deliver("failed", 503)
+    github.context = replace(github.context, public_url=None)
+    with caplog.at_level(logging.INFO, "sync"):
+        assert await github.job() == []
+    assert "Set KEYRAIL_PUBLIC_URL" in caplog.text
+
+
+@pytest.mark.parametrize("may", ["nothing", "read"])
+async def test_a_token_that_may_not_asks_once_at_most(store, caplog, may):
+    github = GitHub(store)
+    github.set_up_by_hand()
+    for number in range(3):
+        github.deliver(f"failed-{number}", 503)
+    github.site.access.add_token("ghp_admin", github.site.me, scopes=None)
+    github.site.access.permissions["organization_hooks"] = may
+    with caplog.at_level(logging.WARNING, "sync"):
+        assert await github.job() == []
+    assert github.face.count("/attempts") == (may == "read")
+    assert caplog.text.count("cannot be had again") == (may == "read")
