@@ -9,21 +9,24 @@ import asyncio
 import functools
 import random
 import re
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
+import aiohttp.abc
 import httpx
 import orjson
 from httpx_aiohttp import AiohttpTransport
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
-from connectors import ratelimit
+from connectors import ratelimit, reach
 from connectors.base import Answer, Call, Json
 from domain.errors import (
     AuthError,
@@ -165,6 +168,7 @@ class Client:
             reraise=True,
         )
         self._told = datetime.fromtimestamp(0, UTC)
+        self._refused: set[tuple[str, ...]] = set()
         self.requests = 0
 
     @property
@@ -190,6 +194,21 @@ class Client:
         return (await self._repeated(call, as_json=True))[1]
 
     async def _repeated(self, call: Call, *, as_json: bool) -> tuple[Answer, Json]:
+        if not call.courtesies:
+            return await self._persistent(call, as_json)
+        bare = replace(call, params={k: v for k, v in call.params.items() if k not in call.courtesies}, courtesies=())
+        if call.courtesies in self._refused:
+            return await self._persistent(bare, as_json)
+        try:
+            return await self._persistent(call, as_json)
+        except RejectedError as error:
+            if error.status != 403:
+                raise
+        told = await self._persistent(bare, as_json)
+        self._refused.add(call.courtesies)
+        return told
+
+    async def _persistent(self, call: Call, as_json: bool) -> tuple[Answer, Json]:
         if not call.idempotent:
             return await self._admitted(call, as_json)
         return await self._persistently(call.attempts, self._admitted, call, as_json)
@@ -307,7 +326,8 @@ class Client:
             apart = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             advice = " Check `url` of the connection, and that this machine may reach it." if apart else ""
             raise _UnansweredError(
-                f"{who} {what} for {method} {target.path} ({type(error).__name__}).{advice}", reached=not apart
+                f"{who} {what} for {self._masked(f'{method} {target.path}')} ({type(error).__name__}).{advice}",
+                reached=not apart,
             ) from error
         heads = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
         return Answer(status=response.status_code, headers=heads, body=content, sent_at=at)
@@ -319,7 +339,8 @@ class Client:
             size += len(part)
             if size > MAX_BODY:
                 raise RejectedError(
-                    f"{self.name}: the answer to {method} {path} is larger than {MAX_BODY >> 20} MB; it was not read.",
+                    f"{self.name}: the answer to {self._masked(f'{method} {path}')} is larger than "
+                    f"{MAX_BODY >> 20} MB; it was not read.",
                     status=response.status_code,
                 )
             parts.append(part)
@@ -344,7 +365,7 @@ class Client:
 
     def error_of(self, call: Call, answer: Answer) -> KeyrailError | None:
         """The one place where a status becomes an error; None for a successful answer."""
-        status, what = answer.status, f"{call.method} {call.path}"
+        status, what = answer.status, f"{call.method} {call.path or 'to the address of the row'}"
         denied = self._dialect.denied(status, answer.headers)
         words = self._quote(answer)
         if denied:
@@ -354,7 +375,8 @@ class Client:
         if status < 300 or status in (303, 400):
             failed = self._dialect.failed(self.name, call, answer)
             if isinstance(failed, AuthError):
-                return type(failed)(f"{failed} Check {self.access.source}.")
+                failed.args = (f"{failed} Check {self.access.source}.",)
+                return failed
             if isinstance(failed, VendorUnavailableError):
                 return _UnansweredError(str(failed))
             if failed is not None or status != 400:
@@ -407,11 +429,14 @@ class Client:
     def _quote(self, answer: Answer) -> str:
         if answer.status < 400:
             return ""
-        said = vendor_words(answer.body)
-        for secret in self.access.secrets:
-            said = said.replace(secret, "***")
+        said = self._masked(vendor_words(answer.body))
         said = said if len(said) <= 300 else said[:299] + "…"
         return f' {self._dialect.vendor} says: "{said}"' if said else ""
+
+    def _masked(self, text: str) -> str:
+        for secret in self.access.secrets:
+            text = text.replace(secret, "***")
+        return text
 
 
 _DEADLINE = 180.0
@@ -486,13 +511,40 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _transport(connection: Connection, size: int) -> AiohttpTransport:
+class PublicResolver(aiohttp.abc.AbstractResolver):
+    """Resolves names to public addresses only; what it answers is what is connected to, so nothing is asked twice."""
+
+    def __init__(self, name: str, inner: aiohttp.abc.AbstractResolver) -> None:
+        self._name = name
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        """Return the addresses of a host; raise RejectedError where one of them is not public."""
+        found = await self._inner.resolve(host, port, family)
+        refuse_private(self._name, host, [one["host"] for one in found])
+        return found
+
+    async def close(self) -> None:
+        """Close the resolver inside."""
+        await self._inner.close()
+
+
+def refuse_private(name: str, host: str, addresses: list[str]) -> None:
+    """Raise RejectedError where one of the addresses of a host is not public."""
+    if refusal := reach.not_public(host, addresses):
+        raise RejectedError(f"{name}: {refusal}")
+
+
+def _transport(connection: Connection, size: int, *, public_only: bool = False) -> AiohttpTransport:
     """The one line that chooses the transport: aiohttp parses HTTP in C (a third of httpcore's CPU a page)."""
     tls: ssl.SSLContext | bool = _tls() if connection.url.startswith("https") else False
 
     def session() -> aiohttp.ClientSession:
+        resolver = PublicResolver(connection.name, aiohttp.DefaultResolver()) if public_only else None
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=size, ssl=tls, keepalive_timeout=60),
+            connector=aiohttp.TCPConnector(limit=size, ssl=tls, keepalive_timeout=60, resolver=resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             read_bufsize=2**18,
@@ -512,13 +564,18 @@ async def open_client(
     transport: Transport | None = None,
     sleep: Sleep = asyncio.sleep,
     now: Now = lambda: datetime.now(UTC),
+    public_only: bool = False,
 ) -> AsyncIterator[Client]:
     """Open a connection's client and close its sockets at the end.
 
     `on_wait(text, until)` is told about each wait of more than two seconds, `on_answer` about each call.
+    `public_only` refuses hosts whose address is not of the open internet (RejectedError, nothing sent).
     `transport`, `sleep` and `now` are for tests; `transport` is closed at the end too.
     """
-    wire = transport or _transport(connection, dialect.concurrency)
+    host = urlsplit(connection.url).hostname or ""
+    if public_only and reach.is_address(host):
+        refuse_private(connection.name, host, [host])
+    wire = transport or _transport(connection, dialect.concurrency, public_only=public_only)
     try:
         yield Client(
             connection,

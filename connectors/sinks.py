@@ -23,7 +23,7 @@ class Given:
     """The address and the headers of a row, as they stand in the workspace file."""
 
     def __init__(self, target: Target) -> None:
-        self.base = target.base_url.rstrip("/")
+        self.base = target.base_url
         self.hosts = frozenset({urlsplit(self.base).netloc})
         self.source = target.source
         self.secrets = target.secrets
@@ -77,4 +77,5 @@ def open_target(
         transport=transport,
         sleep=sleep,
         now=now,
+        public_only=not target.allow_private,
     )
