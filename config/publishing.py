@@ -10,6 +10,8 @@ from typing import Any
 
 from config import nodes
 from config.connections import NAME, url_problem
+from config.cron import cron_problem
+from config.jinja import template_problem
 from config.matchers import SUBJECTS
 from config.metrics import Headers
 from config.nodes import Listing, Node, Scalar
@@ -42,47 +44,6 @@ UNVERIFIED_TOOLS = ("goals", "productboard", "clickup", "tability", "workboard",
 TOOLS = (*VERIFIED_TOOLS, *UNVERIFIED_TOOLS)
 SENSITIVE = re.compile(r"(^|_)(token|secret|password|pat|pass|credentials?|(api|access|private|secret)_?key)$")
 FIELDS = ("field", "project_field", "issue_field")
-
-CRON_FIELDS = (
-    ("minute", 0, 59, ()),
-    ("hour", 0, 23, ()),
-    ("day of month", 1, 31, ()),
-    ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
-    ("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
-)
-
-
-def cron_problem(line: str) -> str | None:
-    """Return what is wrong with a cron line of five fields, None if nothing is."""
-    parts = line.split()
-    if len(parts) != len(CRON_FIELDS):
-        return f"Expected a cron line of 5 fields (minute hour day month weekday), found {len(parts)}."
-    for part, (name, low, high, words) in zip(parts, CRON_FIELDS, strict=True):
-        for entry in part.split(","):
-            if not _cron_entry(entry, low, high, words):
-                return f"'{part[:40]}' is no {name} of a cron line: *, {low}-{high}, a list, a range, a step."
-    return None
-
-
-def _cron_entry(entry: str, low: int, high: int, words: tuple[str, ...]) -> bool:
-    span, slash, step = entry.partition("/")
-    if slash and not (step.isascii() and step.isdigit() and 0 < int(step) <= high):
-        return False
-    if span == "*":
-        return True
-    first, dash, last = span.partition("-")
-    start = _cron_value(first, words)
-    end = _cron_value(last, words) if dash else start
-    return start is not None and end is not None and low <= start <= end <= high
-
-
-def _cron_value(text: str, words: tuple[str, ...]) -> int | None:
-    if text.isascii() and text.isdigit() and len(text) <= 2:
-        return int(text)
-    if text.lower() in words:
-        return words.index(text.lower()) + (1 if len(words) == 12 else 0)
-    return None
-
 
 CHANGE = re.compile(r"(\d+(?:\.\d+)?)\s*(pp)?")
 
@@ -301,7 +262,7 @@ ROW = Record(
         "only": Key(SUBJECTS, "Which of them; the current timeframe's unless said."),
         "when": Key(WHEN, "When it is sent."),
         "mode": Key(Choice(("live", "dry_run")), "dry_run: shows what it would write and sends nothing."),
-        "template": Key(Text("a template"), "The text, with {name} placeholders."),
+        "template": Key(Text("a template", check=template_problem), "The text, with {{ name }} placeholders (Jinja2)."),
         "experimental": Key(Flag(), "Allow a place that was never tried on a live account."),
     },
     _row,

@@ -157,7 +157,7 @@ publish:
     to: {slack: "${env:SLACK_WEBHOOK}"}
     what: objectives
     when: {cron: "0 9 * * MON"}
-    template: "{title}: {progress}"
+    template: "{{ title }}: {{ progress }}"
   - id: goals
     to: {goals: {site: acme, email: bot@acme.com, token: "${env:JIRA_TOKEN}"}}
     what: key_results
@@ -343,7 +343,7 @@ def test_publish_rows(workspace) -> None:
         "dry_run",
     )
     assert field.when == PublishWhen(progress=0.01, health=True, at_most=timedelta(hours=24))
-    assert (digest.outlet, digest.connection, digest.template) == ("slack", None, "{title}: {progress}")
+    assert (digest.outlet, digest.connection, digest.template) == ("slack", None, "{{ title }}: {{ progress }}")
     assert digest.when == PublishWhen(progress=None, health=False, at_most=None, cron="0 9 * * MON")
     assert digest.to["url"].reveal() == "https://hooks.slack.com/services/T/B/x"
     assert (goals.outlet, goals.to["site"], goals.experimental) == ("goals", "acme", True)
