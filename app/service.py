@@ -17,11 +17,14 @@ import structlog
 
 from app.reload import follow
 from app.web import health
+from app.web.access import Access
 from app.web.app import application
+from app.web.login import login_link
 from app.web.metrics import Metrics
 from app.web.needs import Check, Web
 from app.web.server import serve as serve_web
 from app.worker import Worker
+from config.access import check_exposure
 from config.log import Masks
 from config.settings import Settings
 from config.workspace import load, secrets
@@ -50,10 +53,14 @@ LONGEST_WAIT = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A service that runs: its address, and the workspace that it began with."""
+    """A service that runs: its address, the workspace that it began with, and a link that lets in once.
+
+    There is no link where everybody is let in.
+    """
 
     url: str
     workspace: Workspace
+    login: str | None
 
 
 @asynccontextmanager
@@ -62,9 +69,10 @@ async def service(
 ) -> AsyncIterator[Served]:
     """Run the service while the block runs; at its end nothing is accepted any more and what runs is seen out.
 
-    Raises ConfigError for a broken file or split roles on SQLite, StorageError where the database cannot be used, and
-    LockedError where another service has the SQLite file.
+    Raises ConfigError for a broken file, split roles on SQLite or doors open to a network, StorageError where the
+    database cannot be used, and LockedError where another service has the SQLite file.
     """
+    check_exposure(settings.auth, settings.host)
     workspace = await asyncio.to_thread(load, settings.workspace, environ)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened(settings))
@@ -103,6 +111,7 @@ async def service(
             scrape=lambda: metrics.scrape(store, jobs, utc_now()),
             context=lambda: running.context,
             checks=checks,
+            access=Access(store=store, auth=settings.auth, public_url=settings.public_url),
         )
         path, told = settings.workspace, running.told
         await stack.enter_async_context(beside(lambda: follow(path, environ, workspace, running.adopt, told)))
@@ -114,7 +123,15 @@ async def service(
                 f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Stop what listens there,"
                 " or set KEYRAIL_HOST and KEYRAIL_PORT to an address of this machine and a free port."
             ) from error
-        yield Served(url=url, workspace=workspace)
+        link = None
+        if settings.auth.mode != "none":
+            link = await login_link(store, settings.public_url or reachable(url), utc_now())
+        yield Served(url=url, workspace=workspace, login=link)
+
+
+def reachable(url: str) -> str:
+    """Return the address under which a service that listens on all addresses is reached from its own machine."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 @dataclass(slots=True, kw_only=True)

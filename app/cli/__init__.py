@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import act, data, pull, read, serve, setup, webhooks
+from app.cli import access, act, data, pull, read, serve, setup, webhooks
 from app.cli.common import Session, failed, tell
 from config.settings import read as read_settings
 
@@ -39,7 +39,7 @@ def start(
     context.obj = Session(settings=settings, environ=environ)
 
 
-for group in (setup, pull, serve, read, act, webhooks, data):
+for group in (setup, pull, serve, read, act, webhooks, access, data):
     group.register(app)
 
 

@@ -41,11 +41,13 @@ def serve(
         until_told(stop)
         masks = here.start_log(here.workspace())
         async with service(here.settings, here.environ, role, masks=masks) as served:
-            doc = {"url": served.url, "role": role, "workspace": served.workspace.name}
+            doc = {"url": served.url, "role": role, "workspace": served.workspace.name, "login": served.login}
             if as_json:
                 emit(doc, True)
             else:
                 tell(f"Keyrail serves {served.workspace.name} at {served.url} (role {role}).")
+                if served.login is not None:
+                    tell(f"To sign in, once and within the hour: {served.login}")
             await stop.wait()
 
     run(work)

@@ -85,6 +85,7 @@ async def go_on(context: Context, file: Path, portfolio: Portfolio, *, as_json: 
         hooks = {one.type: f"{served.url}/webhooks/{name}" for name, one in context.workspace.connections.items()}
         await stack.enter_async_context(sending(portfolio, hooks))
         tell(f"Keyrail serves at {served.url}: what the company does arrives there as webhooks. Ctrl-C ends the demo.")
+        tell(f"To look at it in a browser, open this link (it works once): {served.login}")
         before = await answers.show(context, None, "current")
         async for change in live(portfolio):
             tell(f"  {change}")

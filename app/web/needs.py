@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from app.web.access import Access
 from app.web.metrics import Metrics
 from domain.workspace import Workspace
 from sync.arrivals import Arrival
@@ -63,7 +64,7 @@ class Web:
 
     `workspace` gives the one in force, `checks` are what `/readyz` asks, by name, `scrape` gives the text of
     `/metrics`. A process without `arrivals` takes no webhooks, one without `context` (the workspace in force, over the
-    store) shows no pages.
+    store) shows no pages, and one without `access` knows nobody and shows nothing but its health.
     """
 
     version: str
@@ -74,4 +75,5 @@ class Web:
     context: Callable[[], Context] | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     bodies: Bodies = field(default_factory=Bodies)
+    access: Access | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -43,6 +43,7 @@ async def serve(app: ASGIApp, port: int = 0, *, host: str = "127.0.0.1", grace: 
         log_level="critical",
         access_log=False,
         date_header=False,
+        proxy_headers=False,  # whom a proxy speaks for is decided in `app.web.access`
         lifespan="off",
         timeout_graceful_shutdown=grace,
     )
