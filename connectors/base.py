@@ -30,6 +30,7 @@ class Call:
     repeated after an unclear outcome, up to `attempts` times in all. `writes` marks what changes something and
     does not say so by its method, as GraphQL does not. `json` None means no body. `accepts` are
     statuses beside those of success that are answers and no errors (304, 301), for who sends it to read.
+    `courtesies` are parameters that are left out, and from then on, where the tracker refuses the call for them (403).
     """
 
     method: str
@@ -41,6 +42,7 @@ class Call:
     attempts: int = 4
     headers: Mapping[str, str] = field(default_factory=dict)
     accepts: tuple[int, ...] = ()
+    courtesies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

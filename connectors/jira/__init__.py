@@ -8,9 +8,9 @@ from connectors.jira.discover import discover
 from connectors.jira.history import history
 from connectors.jira.hooks import HOOKS
 from connectors.jira.listing import count, ids
+from connectors.jira.outlets import OUTLETS
 from connectors.jira.parse import defaults, key_at, kind_of, parse, split
 from connectors.jira.probe import probe
-from connectors.jira.publish import OUTLETS
 from connectors.jira.webhook import delivery_id, event_of, hints, verify, webhook
 
 CONNECTOR = Connector(

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from connectors.base import Parsed, Reading
-from connectors.jira.publish import APPLICATION
+from connectors.jira.outlets.remote_link import APPLICATION
 from connectors.shapes import load
 from connectors.signature import check, header, hmac_sha256, same
 from domain.errors import PayloadError, SignatureError

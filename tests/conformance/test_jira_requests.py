@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft4Validator
 
 from connectors.base import Reading, Spot
-from connectors.jira.publish import OUTLETS
+from connectors.jira.outlets import OUTLETS
 from domain.facts import StatusUpdate
 from domain.okr import Health
 from domain.workspace import PublishRow

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.base import Call, Reading, Spot
-from connectors.jira.publish import OUTLETS
+from connectors.jira.outlets import OUTLETS
 from domain.errors import PayloadError
 from domain.facts import StatusUpdate
 from domain.okr import HEALTH_WORDS, Health

@@ -1,15 +1,14 @@
-"""Status updates -> what is written to Jira, one set of functions for each kind of place.
+"""Status updates -> the remote link that an issue shows, known by its global id.
 
-Pure: a `Call` is described, never sent. What a place says now is brought into the same shape as what we would say.
+Pure: a `Call` is described, never sent. What a link says now is brought into the same shape as what we would say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote
 
-from connectors.base import Call, Json, Outlet, Reading, Spot, There
+from connectors.base import Call, Json, Spot, There
+from connectors.jira.outlets.places import issue_path, object_of
 from connectors.shapes import load
 from connectors.words import OVER, nowhere, one_line, progress_words, shorten
 from domain.facts import StatusUpdate
@@ -23,19 +22,19 @@ LONGEST = 255
 """Characters of a title that Jira keeps."""
 
 
-def remote_link_content(update: StatusUpdate, row: PublishRow) -> Mapping[str, Json]:
+def content(update: StatusUpdate, row: PublishRow) -> Mapping[str, Json]:
     """Return what a remote link says: title, summary, url, whether it is struck through, and its status in words."""
     said = f"{progress_words(update)} · {HEALTH_WORDS[update.health]}"
     return {
         "title": f"{shorten(one_line(update.title), LONGEST - len(said) - 2)}: {said}",
-        "summary": shorten(one_line(update.summary or "; ".join(update.drivers)), LONGEST),
+        "summary": shorten(one_line(update.text or update.summary or "; ".join(update.drivers)), LONGEST),
         "url": update.url or nowhere(update),
         "resolved": update.health in OVER,
         "status": HEALTH_WORDS[update.health],
     }
 
 
-def remote_link_render(content: Mapping[str, Json], spot: Spot) -> Call:
+def render(content: Mapping[str, Json], spot: Spot) -> Call:
     """Return the call that creates or replaces the link known by the spot's key, so that it says `content`.
 
     Every field is sent, since Jira empties those that are left out.
@@ -43,7 +42,7 @@ def remote_link_render(content: Mapping[str, Json], spot: Spot) -> Call:
     """
     return Call(
         method="POST",
-        path=_remote_links(spot),
+        path=issue_path(spot, "remotelink"),
         json={
             "globalId": spot.key,
             "application": {"name": APPLICATION, "type": "io.keyrail"},
@@ -62,12 +61,12 @@ def remote_link_render(content: Mapping[str, Json], spot: Spot) -> Call:
     )
 
 
-def remote_link_read(spot: Spot) -> Call:
+def read(spot: Spot) -> Call:
     """Return the call that reads the link known by the spot's key."""
-    return Call(method="GET", path=_remote_links(spot), params={"globalId": spot.key})
+    return Call(method="GET", path=issue_path(spot, "remotelink"), params={"globalId": spot.key})
 
 
-def remote_link_current(body: bytes, spot: Spot) -> There | None:
+def current(body: bytes, spot: Spot) -> There | None:
     """Return what the link known by the spot's key says now, None where there is none.
 
     Jira answers one link, or a list where it was not asked for one. Raises PayloadError on a body that is not JSON.
@@ -76,49 +75,20 @@ def remote_link_current(body: bytes, spot: Spot) -> There | None:
     links = answer if isinstance(answer, list) else [answer]
     for link in links:
         if isinstance(link, dict) and link.get("globalId") == spot.key:
-            thing = _object(link.get("object"))
-            status = _object(thing.get("status"))
+            thing = object_of(link.get("object"))
+            status = object_of(thing.get("status"))
             return There(
                 content={
                     "title": thing.get("title"),
                     "summary": thing.get("summary") or "",
                     "url": thing.get("url"),
                     "resolved": status.get("resolved") is True,
-                    "status": _object(status.get("icon")).get("title"),
+                    "status": object_of(status.get("icon")).get("title"),
                 }
             )
     return None
 
 
-def remote_link_remove(spot: Spot) -> Call:
+def remove(spot: Spot) -> Call:
     """Return the call that takes the link away; a link that is not there answers 404."""
-    return Call(method="DELETE", path=_remote_links(spot), params={"globalId": spot.key})
-
-
-def _remote_links(spot: Spot) -> str:
-    return f"{_api(spot.reading)}/issue/{quote(spot.address, safe='')}/remotelink"
-
-
-def _api(reading: Reading) -> str:
-    """Return the root of the REST paths: version 3 on Cloud, 2 on Data Center."""
-    api = reading.facts.get("api")
-    if isinstance(api, str):
-        return api.rstrip("/")
-    return "/rest/api/2" if reading.facts.get("deployment") == "datacenter" else "/rest/api/3"
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-OUTLETS: Mapping[str, Outlet] = {
-    "remote_link": Outlet(
-        kind="remote_link",
-        guarantee="keyed",
-        content=remote_link_content,
-        render=remote_link_render,
-        read=remote_link_read,
-        current=remote_link_current,
-        remove=remote_link_remove,
-    ),
-}
+    return Call(method="DELETE", path=issue_path(spot, "remotelink"), params={"globalId": spot.key})
