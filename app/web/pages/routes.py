@@ -1,0 +1,37 @@
+"""Which path is which page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from app.web.needs import Web
+from app.web.pages.desk import STATIC, Desk
+from app.web.pages.overview import overview
+from sync.context import Context
+
+Page = Callable[[Desk, Request], Awaitable[Response]]
+
+PAGES: dict[str, Page] = {"/": overview}
+
+
+class Files(StaticFiles):
+    """Our own files; one that is asked for by its print never changes."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        """Return the answer with a file."""
+        answer = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # handed on as they came
+        answer.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return answer
+
+
+def routes(web: Web, source: Callable[[], Context]) -> list[BaseRoute]:
+    """Return the routes of the dashboard."""
+    desk = Desk(web=web, source=source)
+    found: list[BaseRoute] = [Route(path, partial(page, desk)) for path, page in PAGES.items()]
+    return [*found, Mount("/static", Files(directory=STATIC))]
