@@ -108,3 +108,8 @@ class StorageError(KeyrailError):
 
 class NewerSchemaError(StorageError):
     """The database was upgraded by a newer Keyrail: waiting does not help."""
+
+
+def is_lasting(error: KeyrailError) -> bool:
+    """Tell whether running again ends the same way until a person mends something: file, credentials, permissions."""
+    return isinstance(error, PermanentError | ConfigError | UsageError)

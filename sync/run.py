@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.base import Json
-from domain.errors import KeyrailError
+from domain.errors import KeyrailError, is_lasting
 from storage import checkpoints, dirty, inbox
 from storage import items as store
 from sync.backfill import STATE, finish, pull_past, pull_present, settle_absent
@@ -188,10 +188,17 @@ async def outcome(context: Context, pulls: list[Pulled], errors: Mapping[str, Ke
             "parked": parked.get(pulled.connection, 0),
             "history": pulled.history,
             "error": str(pulled.error) if pulled.error else None,
+            "retry": not is_lasting(pulled.error) if pulled.error else None,
             "complete_to": complete.get(pulled.connection),
         }
         for pulled in pulls
     ] + [
-        {"connection": name, "items": stored.get(name, 0), "error": str(error), "complete_to": complete.get(name)}
+        {
+            "connection": name,
+            "items": stored.get(name, 0),
+            "error": str(error),
+            "retry": not is_lasting(error),
+            "complete_to": complete.get(name),
+        }
         for name, error in errors.items()
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.common import ConnectionName, Doc, Json, Session, emit, emit_lines, finish, run, session
-from domain.errors import KeyrailError, UsageError
+from domain.errors import KeyrailError, UsageError, is_lasting
 
 if TYPE_CHECKING:
     from app.bootstrap import Opened
@@ -147,7 +147,9 @@ def census(
         found, errors = await runs.census(opened, sources.sources, repair=repair)
         failed = {**sources.errors, **errors}
         rows = [one.document() for one in found]
-        rows += [{"connection": name, "error": str(error)} for name, error in failed.items()]
+        rows += [
+            {"connection": name, "error": str(error), "retry": not is_lasting(error)} for name, error in failed.items()
+        ]
         return {"connections": rows, "repaired": repair}, list(errors.values())
 
     ask(here, connection, step, kind="census", as_json=as_json)

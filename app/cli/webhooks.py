@@ -71,7 +71,8 @@ def _do(context: typer.Context, action: str, connection: str | None, as_json: bo
 
     doc, errors = run(work)
     emit(doc, as_json, lambda: webhooks(doc, action=action, zone=workspace.timezone))
-    finish(errors)
+    well = [one["connection"] for one in doc["connections"] if not one.get("error")]
+    finish(errors, f"Done for {', '.join(well)}." if well else "")
     if any(row["state"] in UNDONE for one in doc["connections"] for row in one["webhooks"]):
         raise typer.Exit(PARTLY)
 

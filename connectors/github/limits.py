@@ -50,7 +50,22 @@ class CursorError(RejectedError):
 
 
 class TokenScopeError(AuthError):
-    """The token was not given what a query needs; nothing is hidden, the token is to be changed."""
+    """The token was not given what a query needs; nothing is hidden, the token is to be changed.
+
+    `needs` has one entry a part that is lacking; where several scopes would do it names them all.
+    """
+
+    def __init__(self, message: str, needs: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.needs = tuple(dict.fromkeys(needs))
+
+
+def lacks(name: str, needs: Sequence[str], more: str) -> TokenScopeError:
+    """Return the error that names all that a token lacks."""
+    listed = list(dict.fromkeys(needs))
+    which = f" It needs {', and '.join(listed)}." if listed else ""
+    what, them = ("scopes", "them") if len(listed) > 1 else ("a scope", "it")
+    return TokenScopeError(f"{name}: the token lacks {what}.{which} Add {them} to the token.{more}", listed)
 
 
 def read_limits(answer: Answer, now: datetime) -> Signal:
@@ -179,6 +194,10 @@ def failed(name: str, call: Call, answer: Answer) -> KeyrailError | None:
     errors = errors_in(answer)
     if not errors:
         return None
+    lacking = [error for error in errors if kind_of(error) == "INSUFFICIENT_SCOPES"]
+    if lacking:
+        told = [_SCOPES.search(_said(error)) for error in lacking]
+        return lacks(name, [_either(scopes[1]) for scopes in told if scopes], _said(lacking[0]))
     for error in errors:
         if found := _broken(name, error):
             return found
@@ -215,10 +234,6 @@ def missing_paths(errors: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _broken(name: str, error: Mapping[str, Any]) -> KeyrailError | None:
     """Find what makes even a partial answer useless."""
     kind, message = kind_of(error), _said(error)
-    if kind == "INSUFFICIENT_SCOPES":
-        scopes = _SCOPES.search(message)
-        which = f" It needs {scopes[1].replace(chr(39), '')}." if scopes else ""
-        return TokenScopeError(f"{name}: the token lacks a scope.{which} Add it to the token.{message}")
     if kind in TOO_LARGE:
         return VendorUnavailableError(f"{name}: the query asks GitHub for too much at once.{message}")
     if kind == BAD_CURSOR or "does not appear to be a valid cursor" in message:
@@ -226,6 +241,11 @@ def _broken(name: str, error: Mapping[str, Any]) -> KeyrailError | None:
     if kind in ("", "INTERNAL", "SERVICE_UNAVAILABLE") and _WENT_WRONG.search(message):
         return VendorUnavailableError(f"{name}: GitHub could not finish a query.{message}")
     return None
+
+
+def _either(scopes: str) -> str:
+    """Return the scopes of which any would do, as GitHub lists them, in words."""
+    return " or ".join(_listed(scopes.replace("'", "")))
 
 
 def _refusal(name: str, error: Mapping[str, Any]) -> KeyrailError:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from connectors.base import Call, Json, Reading
 from connectors.github import queries
-from connectors.github.limits import TokenScopeError, missing_paths
+from connectors.github.limits import TokenScopeError, lacks, missing_paths
 from connectors.github.shapes import object_of, objects
 from connectors.github.site import ask, chunked, scoped
 from connectors.github.walk import Sizes, data_of, follow
@@ -74,13 +74,17 @@ class Scope:
 
 
 async def look(client: Client, connection: Connection) -> Scope:
-    """Ask for everything in scope, side by side."""
+    """Ask for everything in scope, side by side; raises TokenScopeError with all that the token lacks for it."""
     refused: Refused = {}
     repositories, organizations, projects = await asyncio.gather(
         _repositories(client, connection, refused),
         _organizations(client, connection, refused),
         _projects(client, connection, refused),
     )
+    lacking = [error for error in refused.values() if isinstance(error, TokenScopeError)]
+    if lacking:
+        needs = [need for error in lacking for need in error.needs]
+        raise lacks(connection.name, needs, f" Check {client.access.source}.") if len(set(needs)) > 1 else lacking[0]
     return Scope(repositories=repositories, organizations=organizations, projects=projects, refused=refused)
 
 
@@ -89,7 +93,7 @@ async def _unless_refused(asking: Awaitable[T], refused: Refused, key: str, name
     try:
         return await asking
     except (AuthError, RejectedError) as error:
-        if isinstance(error, TokenScopeError) or (isinstance(error, RejectedError) and error.status != 403):
+        if isinstance(error, RejectedError) and error.status != 403:
             raise
         refused[key, name] = error
         return None
@@ -107,6 +111,9 @@ async def _repositories(client: Client, connection: Connection, refused: Refused
     for names in chunked(_sound(connection, "repositories"), queries.REPOSITORIES):
         try:
             await look(names)
+        except TokenScopeError as error:
+            found.update(dict.fromkeys(names))
+            refused["repositories", names[0]] = error
         except (AuthError, RejectedError):  # one of them may be refused for all: each alone tells which
             for name in names:
                 found[name] = None
@@ -170,19 +177,34 @@ def _sound(connection: Connection, key: str) -> list[str]:
 async def lost(client: Client, connection: Connection, before: Reading | None, scope: Scope) -> dict[str, list[Json]]:
     """Return what of the scope we used to see and do not see any more, unless that is all of it.
 
-    Raises the refusal, or ConfigError, for what we never saw.
+    What we never saw is an error that names all of it: AuthError where our credentials were refused for a part, else
+    the refusal, else ConfigError.
     """
     found: Mapping[str, Mapping[str, object]] = {
         "repositories": scope.repositories, "organizations": scope.organizations, "projects": scope.projects,
     }  # fmt: skip
     missing = {key: [name for name, node in names.items() if node is None] for key, names in found.items()}
     all_gone = not any(node is not None for names in found.values() for node in names.values())
+    unseen: dict[str, list[str]] = {}
     for key, names in missing.items():
         seen = _names(before.facts.get("seen") if before else None, key)
-        for name in names:
-            if all_gone or name.lower() not in seen:
-                raise scope.refused.get((key, name)) or ConfigError(await _unknown(client, connection, key, name))
+        unseen[key] = [name for name in names if all_gone or name.lower() not in seen]
+    errors = [error for key, names in unseen.items() for name in names if (error := scope.refused.get((key, name)))]
+    for key, names in unseen.items():
+        if open_to_all := [name for name in names if (key, name) not in scope.refused]:
+            errors.append(ConfigError(await _unknown(client, connection, key, open_to_all)))
+    if errors:
+        raise together(connection.name, errors)
     return {key: list(names) for key, names in missing.items()}
+
+
+def together(name: str, errors: Sequence[KeyrailError]) -> KeyrailError:
+    """Return one error that says what all of them say, each thing once: of the kind of the one that weighs most."""
+    worst = next((error for error in errors if isinstance(error, AuthError)), errors[0])
+    first, *more = dict.fromkeys([str(worst), *map(str, errors)])
+    rest = [text.removeprefix(f"{name}: ") for text in more]
+    worst.args = (" ".join([first, *(text[:1].upper() + text[1:] for text in rest)]),)
+    return worst
 
 
 def _names(seen: Json, key: str) -> set[str]:
@@ -190,24 +212,46 @@ def _names(seen: Json, key: str) -> set[str]:
     return {str(name).lower() for name in names} if isinstance(names, list) else set()
 
 
-async def _unknown(client: Client, connection: Connection, key: str, name: str) -> str:
-    """Say that something of the scope is not there, and what may have been meant."""
-    owner = name.partition("/")[0]
-    what = {"repositories": "repository", "organizations": "organization", "projects": "project"}[key]
-    asked = {
-        "repositories": queries.repositories_of(owner),
-        "projects": queries.projects_of(owner),
-        "organizations": queries.organizations(),
+async def _unknown(client: Client, connection: Connection, key: str, names: Sequence[str]) -> str:
+    """Say which names of one key of the scope are not there, and what may have been meant."""
+    one, many = {
+        "repositories": ("repository", "repositories"),
+        "organizations": ("organization", "organizations"),
+        "projects": ("project", "projects"),
     }[key]
     need = {
-        "repositories": "the token or the app needs access to it, with Issues and Metadata: read",
-        "organizations": "our account has to be a member, or the app installed there",
-        "projects": "the token needs read:project, the app the organization permission Projects: read",
+        "repositories": "access, with Issues and Metadata: read",
+        "organizations": "an account that is a member, or an app that is installed there",
+        "projects": "read:project, or of an app the organization permission Projects: read",
     }[key]
-    near = difflib.get_close_matches(name.lower(), await _known(client, asked, key), n=1, cutoff=0.5)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    where = f"{what} '{name}' of `scope.{key}`"
-    return f"{connection.name}: {where} does not exist, or our account may not see it: {need}.{hint}"
+    which, lacks, it = (one, "does not exist", "it") if len(names) == 1 else (many, "do not exist", "them")
+    called = ", ".join(f"'{name}'" for name in names)
+    hints = await _hints(client, key, names)
+    return (
+        f"{connection.name}: {which} {called} of `scope.{key}` {lacks}, or our account may not see {it}. "
+        f"Check the spelling, and {client.access.source}: it needs {need}.{hints}"
+    )
+
+
+async def _hints(client: Client, key: str, names: Sequence[str]) -> str:
+    """Return what may have been meant, asked once an owner."""
+    known: dict[str, list[str]] = {}
+    near: dict[str, list[str]] = {}
+    for name in names:
+        owner = "" if key == "organizations" else name.partition("/")[0]
+        if owner not in known:
+            known[owner] = await _known(client, _listing(key, owner), key)
+        near[name] = difflib.get_close_matches(name.lower(), known[owner], n=1, cutoff=0.5)
+    found = {name: close[0] for name, close in near.items() if close}
+    if len(names) == 1:
+        return "".join(f" Did you mean '{close}'?" for close in found.values())
+    return "".join(f" '{name}': did you mean '{close}'?" for name, close in found.items())
+
+
+def _listing(key: str, owner: str) -> Call:
+    if key == "organizations":
+        return queries.organizations()
+    return queries.repositories_of(owner) if key == "repositories" else queries.projects_of(owner)
 
 
 async def _known(client: Client, call: Call, key: str) -> list[str]:

@@ -34,7 +34,7 @@ async def discover(client: Client, connection: Connection, before: Reading | Non
     teams = await _teams(client, found_in(client, "teams", who, payload, data))
     roster: dict[str, Mapping[str, Json]] = {str(team["id"]): _team(team) for team in teams if team.get("id")}
     seen = _seen_before(before)
-    lost = _lost_teams(connection, roster, seen)
+    lost = _lost_teams(client, connection, roster, seen)
     for note in (SIZES, VISIBLE):
         client.notes.pop(note, None)
     states, statuses, labels, fields, initiatives, _ = await asyncio.gather(
@@ -134,11 +134,14 @@ def _workspace(data: Mapping[str, Any]) -> Json:
 
 
 def _lost_teams(
-    connection: Connection, roster: Mapping[str, Mapping[str, Json]], seen: Mapping[str, Mapping[str, Json]]
+    client: Client,
+    connection: Connection,
+    roster: Mapping[str, Mapping[str, Json]],
+    seen: Mapping[str, Mapping[str, Json]],
 ) -> list[str]:
     """Return the teams in scope that we used to see and do not see any more, unless that is all of them.
 
-    Raises ConfigError for a team that we never saw, or that is called otherwise now.
+    Raises ConfigError for all teams that we never saw, or that are called otherwise now.
     """
     wanted = wanted_teams(connection)
     if not wanted:
@@ -148,22 +151,30 @@ def _lost_teams(
     gone = _called({id: team for id, team in seen.items() if id not in roster})
     strange = [name for name in missing if name.lower() not in gone]
     if missing and (strange or len(missing) == len(wanted)):
-        name = (strange or missing)[0]
+        names = strange or missing
+        one = len(names) == 1
+        what = f"team{'' if one else 's'} {', '.join(map(repr, names))} of `scope.teams`"
+        why = "does not exist, or is private" if one else "do not exist, or are private"
+        hints = "".join(_hint(name, roster, seen, alone=one) for name in names)
         raise ConfigError(
-            f"{connection.name}: team '{name}' of `scope.teams` does not exist, or is private and our account is "
-            f"not in it. Check the key, and who may see the team.{_hint(name, roster, seen)}"
+            f"{connection.name}: {what} {why} and our account is not in {'it' if one else 'them'}. "
+            f"Check the spelling, and which teams {client.access.source} may see.{hints}"
         )
     return missing
 
 
-def _hint(name: str, roster: Mapping[str, Mapping[str, Json]], seen: Mapping[str, Mapping[str, Json]]) -> str:
+def _hint(
+    name: str, roster: Mapping[str, Mapping[str, Json]], seen: Mapping[str, Mapping[str, Json]], *, alone: bool
+) -> str:
     """Tell what a team of that name is called now, or which key is like it."""
     for id, team in seen.items():
         if id in roster and _is_called(id, team, [name]):
-            return f" It was the key or the name of '{roster[id]['key']}'."
+            subject = "It" if alone else f"'{name}'"
+            return f" {subject} was the key or the name of '{roster[id]['key']}'."
     keys = [str(team["key"]) for team in roster.values()]
     near = difflib.get_close_matches(name.upper(), keys, n=1, cutoff=0.5)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    question = "Did" if alone else f"'{name}': did"
+    return f" {question} you mean '{near[0]}'?" if near else ""
 
 
 def _seen_before(before: Reading | None) -> dict[str, Mapping[str, Json]]:

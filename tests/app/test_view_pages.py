@@ -356,6 +356,15 @@ def test_a_complete_backfill_says_so() -> None:
     assert text.endswith("Next: keyrail show · where everything stands\n")
 
 
+def test_what_a_person_must_mend_does_not_go_on_by_itself() -> None:
+    lasting = {"connection": "github-acme", "error": "github-acme: the token lacks a scope.", "retry": False}
+    passing = {"connection": "linear-acme", "error": "linear-acme: Linear did not answer.", "retry": True}
+    text = rendered(counts({"connections": [lasting]}, kind="sync", zone=ZONE, now=NOW), 80)
+    assert text.endswith("Next: keyrail check · tells whether it is mended; then run this again\n")
+    text = rendered(counts({"connections": [lasting, passing]}, kind="sync", zone=ZONE, now=NOW), 80)
+    assert text.endswith("Next: keyrail sync --connection linear-acme · goes on where it stopped\n")
+
+
 def test_a_sync_tells_what_it_read_and_what_it_published() -> None:
     row = {"connection": "jira-main", "items": 214, "read": 3, "complete_to": "2026-11-22T10:42:00Z"}
     document = {"connections": [row], "published": {"sent": [{}], "unchanged": 4, "overridden": [], "failed": []}}

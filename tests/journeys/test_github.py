@@ -389,9 +389,10 @@ def test_a_wrong_token_is_named_and_tried_once(hub):
 def test_a_scope_that_the_token_lacks_is_named(hub):
     hub.site.access.add_token("ghp_narrow", hub.site.me, scopes=("repo", "read:org"))
     hub.finish()
-    words = refused(hub, "sync", code=3, env={TOKEN: "ghp_narrow"})
-    assert "the token lacks a scope. It needs read:project. Add it" in words
-    assert "Check environment variable GITHUB_TOKEN." in words
+    ended = hub.run("sync", code=3, env={TOKEN: "ghp_narrow"})
+    assert "the token lacks a scope. It needs read:project. Add it" in ended.words
+    assert "Check environment variable GITHUB_TOKEN." in ended.words
+    assert "Next: keyrail check · tells whether it is mended" in ended.out.decode()
     ended = hub.run("check", "--json", code=3, env={TOKEN: "ghp_narrow"})
     (error,) = [one for one in ended.doc["findings"] if one["level"] == "error"]
     assert "read:project" in error["message"]

@@ -24,9 +24,10 @@ def counts(doc: Doc, *, kind: str = "backfill", zone: str = "UTC", now: datetime
     """Return the end of a `backfill`, `sync` or `census` (`kind`), times in `zone` told from `now`.
 
     ``{"connections": [{connection, items, read, expected, requests, seconds, missing, deleted, moved, inaccessible,
-    parked, history, error, complete_to}], "published": …}``; what is absent or null was not looked at and is not
-    told. `missing` and its like are numbers or lists; `published` is as for `plan.published`. A census has
-    `listed` in place of `complete_to`, and `repaired` beside its connections.
+    parked, history, error, retry, complete_to}], "published": …}``; what is absent or null was not looked at and is not
+    told. `retry` false says that running again ends the same way until something is mended. `missing` and its like are
+    numbers or lists; `published` is as for `plan.published`. A census has `listed` in place of `complete_to`, and
+    `repaired` beside its connections.
     """
     return Sheet(lambda width: _lines(doc, kind, zone, now, width))
 
@@ -182,8 +183,11 @@ def _remarks(row: Doc, width: int) -> Iterator[Text]:
 
 def _next(doc: Doc, failed: Sequence[Doc], kind: str) -> str:
     rows = doc.get("connections") or []
+    again = [row for row in failed if row.get("retry") is not False]
+    if failed and not again:
+        return words.next_step("check", "tells whether it is mended; then run this again")
     if failed:
-        one = f" --connection {words.clean(failed[0]['connection'])}" if len(rows) > 1 else ""
+        one = f" --connection {words.clean(again[0]['connection'])}" if len(rows) > 1 else ""
         return words.next_step(f"{kind}{one}", "goes on where it stopped")
     if kind == "census" and not doc.get("repaired") and any(_many(row.get(name)) for row in rows for name in FOUND):
         return words.next_step("census --repair", "read what is missing, mark what is gone")

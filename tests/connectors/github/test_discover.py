@@ -197,6 +197,44 @@ async def test_a_token_without_the_scope_for_projects_is_told_which(github, disc
         await discover(narrow)
 
 
+async def test_all_that_the_scope_misses_is_named_at_once(github, discover, connection, board):
+    scope = {"repositories": ["acme/apy", "acme/api", "acme/zzzzzzzzzz"], "projects": ["acme/7"]}
+    with pytest.raises(ConfigError) as caught:
+        await discover(replace(connection, scope=scope))
+    assert str(caught.value) == (
+        "github-acme: repositories 'acme/apy', 'acme/zzzzzzzzzz' of `scope.repositories` do not exist, or our account "
+        "may not see them. Check the spelling, and environment variable GITHUB_TOKEN: it needs access, with Issues and "
+        "Metadata: read. 'acme/apy': did you mean 'acme/api'? "
+        "Project 'acme/7' of `scope.projects` does not exist, or our account may not see it. Check the spelling, and "
+        "environment variable GITHUB_TOKEN: it needs read:project, or of an app the organization permission Projects: "
+        "read. Did you mean 'acme/1'?"
+    )
+
+
+async def test_what_is_hidden_by_a_refusal_is_named_beside_what_is_not_there(github, discover, connection):
+    globex = github.site.add_organization("globex", "Globex")
+    github.site.add_repository(globex, "shop", at=github.at)
+    github.repository("api", 1)
+    github.site.faults.sso_required.add("globex")
+    with pytest.raises(AuthError, match=r"single sign-on.*'acme/nope' of `scope.repositories` does not exist"):
+        await discover(replace(connection, scope={"repositories": ["acme/api", "globex/shop", "acme/nope"]}))
+
+
+async def test_all_scopes_that_a_token_lacks_are_named_at_once(github, discover, connection, board):
+    def lacking(field, scopes):
+        said = f"The '{field}' field requires one of the following scopes: {scopes}, but your token has only none."
+        return {"data": {field: None}, "errors": [{"type": "INSUFFICIENT_SCOPES", "message": said}]}
+
+    github.plan("Organization", httpx.Response(200, json=lacking("organization", "['read:org']")))
+    github.plan("Project", httpx.Response(200, json=lacking("repositoryOwner", "['project', 'read:project']")))
+    with pytest.raises(AuthError) as caught:
+        await discover(replace(connection, scope={"organizations": ["acme"], "projects": ["acme/1"]}))
+    assert str(caught.value) == (
+        "github-acme: the token lacks scopes. It needs read:org, and project or read:project. Add them to the token. "
+        "Check environment variable GITHUB_TOKEN."
+    )
+
+
 async def test_issue_statuses_are_read_where_the_server_has_them(github, discover, connection):
     github.repository("api", 1)
     fields = [{"name": name} for name in ("stateReason", "status")]

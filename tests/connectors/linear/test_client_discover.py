@@ -176,7 +176,16 @@ async def test_an_unknown_team_is_named_with_the_nearest(linear, discovered, sco
         await discovered(linear, scoped("ENG", "DESI"))
     assert str(caught.value) == (
         "linear-acme: team 'DESI' of `scope.teams` does not exist, or is private and our account is not in it. "
-        "Check the key, and who may see the team. Did you mean 'DES'?"
+        "Check the spelling, and which teams environment variable LINEAR_TOKEN may see. Did you mean 'DES'?"
+    )
+
+
+async def test_all_unknown_teams_are_named_at_once(linear, discovered, scoped):
+    with pytest.raises(ConfigError) as caught:
+        await discovered(linear, scoped("DESI", "ENG", "QQQ"))
+    assert str(caught.value) == (
+        "linear-acme: teams 'DESI', 'QQQ' of `scope.teams` do not exist, or are private and our account is not in them."
+        " Check the spelling, and which teams environment variable LINEAR_TOKEN may see. 'DESI': did you mean 'DES'?"
     )
 
 
