@@ -337,6 +337,17 @@ async def set_history(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> Non
     )
 
 
+async def set_entered(tx: Transaction, connection: str, days: Mapping[str, date]) -> None:
+    """Write on which days items of a connection, by id, came under their parents."""
+    statement = (
+        update(items)
+        .where(items.c.connection == connection, items.c.id == bindparam("at_id"))
+        .values(entered_on=bindparam("new_entered_on", type_=items.c.entered_on.type))
+    )
+    if days:
+        await tx.execute(statement, [{"at_id": id_, "new_entered_on": day} for id_, day in days.items()])
+
+
 async def mark(
     tx: Transaction,
     found: Stored,

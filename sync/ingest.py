@@ -364,6 +364,7 @@ async def upsert(
     if changed:
         await moved(tx, [ref for ref in changed if ref[1] in known], done)
     await store.upsert(tx, rows)
+    await entered_anew(tx, context, newer, known)
     await store.set_blockers(tx, newer, known)
     await store.set_mirrored(tx, kept_elsewhere(newer, known))
     if created or gone:
@@ -372,6 +373,27 @@ async def upsert(
         done.add(await remap_refs(tx, context, await link_store.children(tx, seen)))
     done.moved |= set(changed)
     done.items += len(newer)
+
+
+async def entered_anew(
+    tx: Transaction, context: Context, written: Iterable[WorkItem], known: Mapping[str, Stored]
+) -> None:
+    """Date anew when items came under their parent, where the past was read already and another parent is told now.
+
+    A parent that is hidden from us is not told: with it comes and goes what an item of the same version hangs below.
+    """
+    moves = [
+        item
+        for item in written
+        if (before := known.get(item.id)) is not None
+        and before.item.parent_id != item.parent_id
+        and before.history_at is not None
+        and before.history_at >= item.updated_at
+    ]
+    if moves:
+        past = await store.transitions_of(tx, moves[0].connection, [item.id for item in moves])
+        days = {item.id: entered_at(item, past[item.id]).astimezone(context.zone).date() for item in moves}
+        await store.set_entered(tx, moves[0].connection, days)
 
 
 async def moved(tx: Transaction, refs: Sequence[Ref], done: Ingested) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import orjson
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from domain.rules import CreateInitiative, MappingRule, Test
 from domain.work import Category, Transition
@@ -451,3 +451,23 @@ def test_an_entry_that_moves_an_item_nowhere_is_no_move(item, clock):
     stays = item("1", parent_id="2", created_at=clock() - timedelta(days=9))
     assert ingest.entered_at(stays, [entry]) == stays.created_at
     assert ingest.entered_at(stays, [replace(entry, before_id="3", before="PAY-3")]) == clock()
+
+
+async def test_a_parent_that_is_hidden_and_seen_again_was_there_since_it_became_one(road, item, clock):
+    """All of it is one version of the item, whose past was read once."""
+    entries = (moved_to(clock, "2", number=1, days=3, field="parent"),)
+
+    async def entered_on():
+        async with road.store.read() as tx:
+            return await tx.scalar(select(items.items.c.entered_on).where(items.items.c.id == "1"))
+
+    await road.receive(item("1"), item("2"))
+    await road.receive(*entries, kind="history")
+    await finish(road, "1")
+    assert await entered_on() == item("1").created_at.date()
+    clock.forward(minutes=1)
+    await road.receive(item("1", parent_id="2"))
+    assert await entered_on() == (clock() - timedelta(days=3)).date()
+    clock.forward(minutes=1)
+    await road.receive(item("1"))
+    assert await entered_on() == item("1").created_at.date()
