@@ -47,8 +47,8 @@ async def check(fleet, ledger):
     await fleet.stop()
     await fleet.run("sync", "--no-publish")
     await fleet.run("census", "--repair")
-    truth, ours = await fleet.truth(), await fleet.known()
-    assert differing(truth, ours) == {}
+    different = differing(await fleet.truth(), await fleet.known())
+    assert not different, "\n".join(f"{name}: {found}" for name, found in sorted(different.items()))
 
     assert await fleet.overridden() == []
     assert told_twice(fleet.writes) == []
@@ -57,6 +57,7 @@ async def check(fleet, ledger):
 
 
 def differing(truth, ours):
+    """Return what differs, by record: the fields with (truth, ours), or which side lacks it."""
     found = {}
     for key in truth.keys() | ours.keys():
         if key not in ours or key not in truth:
