@@ -47,7 +47,7 @@ def export(
 
     `all` adds the kind of each record.
     """
-    from app.cli.tabular import write_csv, write_lines
+    from app.tabular import write_csv, write_lines
     from sync.exports import records
     from sync.refresh import catch_up
 
