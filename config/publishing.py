@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from config import nodes
-from config.connections import NAME, url_problem
+from config import nodes, tools
+from config.addresses import Address
+from config.connections import NAME
 from config.cron import cron_problem
 from config.jinja import template_problem
 from config.matchers import SUBJECTS
-from config.metrics import Headers
-from config.nodes import Listing, Node, Scalar
+from config.nodes import Listing, Node
 from config.notes import BAD, Notes, Place, Schema, at, nearest, refuse
 from config.scalars import Choice, Define, Flag, Refer, SecretRef, Span, Text
 from config.shapes import Here, Key, ListOf, Record, Then
-from domain.workspace import PublishRow, PublishWhen, Secret
+from domain.workspace import PublishRow, PublishWhen
 
 OUTLETS = {
     "jira": ("remote_link", "property", "field", "comment"),
@@ -83,62 +83,6 @@ WHEN = Record(
     _when,
 )
 
-ADDRESS_REFERENCE = SecretRef()
-
-
-class Address:
-    """An https address or a reference to one: the address itself may be the secret."""
-
-    expected = 'an https address, "${env:NAME}" or "${file:PATH}"'
-
-    def read(self, node: Node, path: str, notes: Notes) -> Any:
-        if isinstance(node, Scalar) and "${" in node.text:
-            secret = ADDRESS_REFERENCE.read(node, path, notes)
-            return _called(secret, node, path, notes) if isinstance(secret, Secret) else BAD
-        text = Text(self.expected).read(node, path, notes)
-        if isinstance(text, str) and (problem := url_problem(text)):
-            notes.error(at(node, path), problem)
-            return BAD
-        return text
-
-    def schema(self) -> Schema:
-        return {"type": "string", "pattern": r"^(https?://.+|\$\{(env|file):[^{}]+\})$"}
-
-
-def _called(secret: Secret, node: Node, path: str, notes: Notes) -> Any:
-    """Refuse a secret address that cannot be called, without showing it."""
-    if secret.missing:
-        return secret
-    if problem := url_problem(secret.reveal()):
-        notes.error(at(node, path), f"The value of {secret.source} is no address to call. {_without_host(problem)}")
-        return BAD
-    return secret
-
-
-def _without_host(problem: str) -> str:
-    return "Expected https." if problem.startswith("Expected https") else problem
-
-
-WEBHOOK = Record(
-    "webhook",
-    {
-        "url": Key(Address(), "Where the update is posted.", required=True),
-        "secret": Key(SecretRef(), "Signs each delivery (Standard Webhooks), as a reference."),
-        "headers": Key(Headers(), "More request headers; secrets as references."),
-        "method": Key(Choice(("POST", "PUT", "PATCH")), "Default POST."),
-        "body": Key(Text("a template"), "The body, with {name} placeholders; default the whole update as JSON."),
-    },
-    lambda values, _: values,
-    word=Then(Address(), lambda url, *_: {"url": url}),
-    private=True,
-)
-SLACK = Record(
-    "slack",
-    {"url": Key(SecretRef(), "The incoming webhook's address, as a reference.", required=True)},
-    word=Then(SecretRef(), lambda secret, *_: {"url": secret}),
-    private=True,
-)
-
 
 class Settings:
     """What another tool needs, by its own names; a key that names a credential takes a reference only."""
@@ -199,11 +143,11 @@ class To:
         [(name, child)] = node.values.items()
         inner, tool = f"{path}.{name}", name.replace("-", "_")
         if tool == "slack":
-            address = SLACK.read(child, inner, notes)
+            address = tools.SLACK.read(child, inner, notes)
         elif tool == "webhook":
-            address = WEBHOOK.read(child, inner, notes)
+            address = tools.WEBHOOK.read(child, inner, notes)
         elif tool in TOOLS:
-            address = Settings().read(child, inner, notes)
+            address = tools.TOOLS.get(tool, Settings()).read(child, inner, notes)
         else:
             known = ("connection", "slack", "webhook", *TOOLS)
             place = Place(node.file, node.line_of(name), inner)
@@ -227,8 +171,8 @@ class To:
         return kind, values.pop("connection"), values
 
     def schema(self) -> Schema:
-        tools: Schema = {tool: Settings().schema() for tool in TOOLS}
-        others = {"slack": SLACK.schema(), "webhook": WEBHOOK.schema()} | tools
+        known: Schema = {tool: tools.TOOLS.get(tool, Settings()).schema() for tool in TOOLS}
+        others = {"slack": tools.SLACK.schema(), "webhook": tools.WEBHOOK.schema()} | known
         other = {"type": "object", "properties": others, "additionalProperties": False, "maxProperties": 1}
         return {"anyOf": [CONNECTION_TO.schema(), other | {"minProperties": 1}]}
 

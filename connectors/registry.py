@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
-from connectors import github, jira, linear
+from connectors import github, jira, linear, outgoing, slack
 from connectors.base import Connector, Sink
 from connectors.http import Access, Client, Dialect, OnAnswer, OnWait, Sleep, Transport, open_client
 from connectors.sinks import open_target
@@ -27,7 +27,10 @@ WAYS_IN: Mapping[str, tuple[Callable[..., Access], Dialect]] = {
 }
 """how a connection proves who it is, and the manners of its tracker"""
 
-SINKS: Mapping[str, tuple[Sink, Dialect]] = {}
+SINKS: Mapping[str, tuple[Sink, Dialect]] = {
+    "slack": (slack.SINK, slack.DIALECT),
+    "webhook": (outgoing.SINK, outgoing.DIALECT),
+}
 """tools that are only written to, by the name that `to` has for them, and their manners"""
 
 

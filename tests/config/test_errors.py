@@ -578,7 +578,7 @@ CASES = {
         "slack",
     ),
     "untried tool": (
-        "publish: [{id: p, to: {goals: {site: acme}}}]",
+        'publish: [{id: p, to: {goals: {site: acme, email: a@b.c, token: "${env:T}"}}}]',
         3,
         "publish[0].to",
         "Say experimental: true on this row to use it.",
@@ -835,7 +835,8 @@ SECRET = "ghp_0123456789abcdefghij"
             f"publish: [{{id: p, to: {{webhook: {{url: https://x.example, secret: {SECRET}}}}}}}]",
             "publish[0].to.webhook.secret",
         ),
-        (f"publish: [{{id: p, to: {{asana: {{api_token: {SECRET}}}}}}}]", "publish[0].to.asana.api_token"),
+        (f"publish: [{{id: p, to: {{asana: {{token: {SECRET}}}}}}}]", "publish[0].to.asana.token"),
+        (f"publish: [{{id: p, to: {{profit: {{api_token: {SECRET}}}}}}}]", "publish[0].to.profit.api_token"),
         (
             OBJECTIVE.replace(
                 "{kind: binary}",
