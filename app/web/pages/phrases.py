@@ -44,7 +44,8 @@ def percent(value: float | None) -> str:
 
 def forecast(row: Doc, today: date) -> str:
     """Return the forecast of a row of `show` as a sentence's part, empty where there is none to tell."""
-    return words_of_forecast(row.get("forecast") or {}, row.get("due") or row.get("end"), row.get("progress"), today)
+    due = row.get("due") or row.get("end")
+    return words_of_forecast(row.get("forecast") or {}, str(due) if due else None, row.get("progress"), today)
 
 
 def gauge(row: Doc) -> str:
@@ -87,6 +88,11 @@ def count(value: float, one: str, many: str | None = None) -> str:
     return words.plural(value, one, many)
 
 
+def web(value: str) -> str:
+    """Return an address that a tracker gave, where it is one of the web; anything else leads nowhere."""
+    return value if value.lower().startswith(("https://", "http://")) else "#"
+
+
 def _date(value: date | str) -> date:
     return value if isinstance(value, date) else date.fromisoformat(value[:10])
 
@@ -117,6 +123,7 @@ FILTERS = {
     "since": lambda value, today: words.since(_date(value), today),
     "state": words.state,
     "tracker": words.tracker_name,
+    "web": web,
     "why": first_reason,
 }
 CHARTS = {

@@ -12,12 +12,21 @@ from starlette.staticfiles import StaticFiles
 
 from app.web.needs import Web
 from app.web.pages.desk import STATIC, Desk
+from app.web.pages import subject
 from app.web.pages.overview import overview
 from sync.context import Context
 
 Page = Callable[[Desk, Request], Awaitable[Response]]
 
-PAGES: dict[str, Page] = {"/": overview}
+PAGES: dict[str, Page] = {
+    "/": overview,
+    "/objectives/{id}": subject.objective,
+    "/key-results/{id}": subject.key_result,
+    "/initiatives/{id:path}": subject.initiative,
+    "/items/{id:path}": subject.item,
+}
+FORMS: dict[str, Page] = {"/key-results/{id}/check-in": subject.check_in}
+"""what people send; who may is asked where it is read"""
 
 
 class Files(StaticFiles):
@@ -34,4 +43,5 @@ def routes(web: Web, source: Callable[[], Context]) -> list[BaseRoute]:
     """Return the routes of the dashboard."""
     desk = Desk(web=web, source=source)
     found: list[BaseRoute] = [Route(path, partial(page, desk)) for path, page in PAGES.items()]
+    found += [Route(path, partial(page, desk), methods=["POST"]) for path, page in FORMS.items()]
     return [*found, Mount("/static", Files(directory=STATIC))]
