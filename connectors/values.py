@@ -47,3 +47,16 @@ def option_of(health: Health, row: PublishRow) -> str | None:
     if stated is not None:
         return str(stated) or None
     return None if health == Health.UNKNOWN else HEALTH_WORDS[health]
+
+
+def as_wanted(told: Json, row: PublishRow) -> Json:
+    """Return what a field holds, an option spelled as `of_row` spells it; empty text is None."""
+    if not isinstance(told, str):
+        return told
+    text = told.strip()
+    if row.to.get("value") == "health":
+        for health in Health:
+            wanted = option_of(health, row)
+            if wanted is not None and wanted.casefold() == text.casefold():
+                return wanted
+    return text or None

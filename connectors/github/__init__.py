@@ -11,9 +11,9 @@ from connectors.github.history import history
 from connectors.github.hooks import HOOKS
 from connectors.github.limits import DIALECT
 from connectors.github.listing import count, ids
+from connectors.github.outlets import OUTLETS
 from connectors.github.parse import defaults, key_at, kind_of, parse, split
 from connectors.github.probe import probe
-from connectors.github.publish import OUTLETS
 from connectors.github.webhook import delivery_id, event_of, hints, verify, webhook
 
 CONNECTOR = Connector(

@@ -12,8 +12,8 @@ from typing import Any
 
 from connectors.base import Parsed, Reading
 from connectors.github.events import IGNORED, event_like
+from connectors.github.outlets.text import MARKER
 from connectors.github.plan import Plan, plan_of
-from connectors.github.publish import MARKER
 from connectors.github.shapes import Repository, is_pull_request, key_of, object_of, repository_of, rest_id, text_of
 from connectors.shapes import load
 from connectors.signature import check, header

@@ -13,7 +13,8 @@ from app.demo.github_cost import cost_of
 from app.demo.github_graph import OLD_SERVER, engine
 from app.demo.graphql import Refusal
 from app.web.server import serve
-from connectors.github import publish, queries, selection
+from connectors.github import queries, selection
+from connectors.github.outlets import comment as kept
 
 NOW = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)
 EVERYTHING = selection.Selection(can=selection.EVERYTHING, projects=True, values=("Status", "Size"))
@@ -112,7 +113,7 @@ def documents():
     yield from (queries.PROJECT, queries.items_document(True), queries.REPOSITORIES_OF, queries.PROJECTS_OF)
     yield from (queries.ORGANIZATIONS, queries.organization_document(True, True), queries.counts_document(2, True))
     yield from (queries.repositories_document(2), queries.moved_document(2, True, True))
-    yield from publish.DOCUMENTS
+    yield from kept.DOCUMENTS
 
 
 @pytest.mark.parametrize("document", list(documents()), ids=lambda text: text.split("(")[0].split("{")[0].strip())
@@ -495,22 +496,22 @@ async def test_what_is_left_is_told_in_headers_and_body_until_the_hour_is_over(s
 
 async def test_comments_are_made_changed_and_deleted(site, ask):
     issue = site.find("acme/web#1")
-    told = await ask(publish.ADD_COMMENT, subjectId=issue.id, body="First.")
+    told = await ask(kept.ADD_COMMENT, subjectId=issue.id, body="First.")
     id = told["data"]["addComment"]["commentEdge"]["node"]["id"]
     assert issue.updated_at == NOW
     site.comment(issue, "Of somebody else.")
-    await ask(publish.UPDATE_COMMENT, id=id, body="Second.")
-    told = (await ask(publish.COMMENTS, id=issue.id))["data"]["node"]["comments"]
+    await ask(kept.UPDATE_COMMENT, id=id, body="Second.")
+    told = (await ask(kept.COMMENTS, id=issue.id))["data"]["node"]["comments"]
     assert [(one["body"], one["viewerDidAuthor"]) for one in told["nodes"]] == [
         ("Second.", True), ("Of somebody else.", False),
     ]  # fmt: skip
-    assert (await ask(publish.COMMENT, id=id))["data"]["node"] == {
+    assert (await ask(kept.COMMENT, id=id))["data"]["node"] == {
         "__typename": "IssueComment",
         "id": id,
         "body": "Second.",
     }
-    await ask(publish.DELETE_COMMENT, id=id)
-    assert [error["type"] for error in (await ask(publish.COMMENT, id=id))["errors"]] == ["NOT_FOUND"]
+    await ask(kept.DELETE_COMMENT, id=id)
+    assert [error["type"] for error in (await ask(kept.COMMENT, id=id))["errors"]] == ["NOT_FOUND"]
     assert [(change.action, change.actor) for change in site.changes[-4:]] == [
         ("created", site.me), ("created", site.member), ("edited", site.me), ("deleted", site.me),
     ]  # fmt: skip
@@ -529,14 +530,14 @@ async def test_comments_that_are_refused(site, ask, spoil, body, error):
     issue = site.find("acme/web#1")
     for name, value in spoil.items():
         setattr(issue.repository, name, value)
-    told = await ask(publish.ADD_COMMENT, subjectId=issue.id, body=body)
+    told = await ask(kept.ADD_COMMENT, subjectId=issue.id, body=body)
     assert told["data"] == {"addComment": None}
     assert [(one["type"], one["message"], one["path"]) for one in told["errors"]] == [(*error, ["addComment"])]
 
 
 async def test_a_comment_of_another_is_not_ours_to_change(site, ask):
     comment = site.comment(site.find("acme/web#1"), "Mine.")
-    told = await ask(publish.UPDATE_COMMENT, id=comment.id, body="Ours.")
+    told = await ask(kept.UPDATE_COMMENT, id=comment.id, body="Ours.")
     assert [error["type"] for error in told["errors"]] == ["FORBIDDEN"]
     assert comment.body == "Mine."
 

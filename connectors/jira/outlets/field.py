@@ -11,7 +11,7 @@ from connectors.base import Call, Json, Spot, There
 from connectors.jira.outlets import adf
 from connectors.jira.outlets.places import is_server, issue_path, object_of
 from connectors.shapes import load
-from connectors.values import of_row
+from connectors.values import as_wanted, of_row
 from domain.errors import RejectedError
 from domain.facts import StatusUpdate
 from domain.workspace import PublishRow
@@ -50,7 +50,7 @@ def current(body: bytes, spot: Spot) -> There:
         value = object_of(value).get("value")
     elif isinstance(value, dict):
         value = adf.plain(value)
-    return There(content={"value": (value.strip() or None) if isinstance(value, str) else value})
+    return There(content={"value": as_wanted(value, spot.row)})
 
 
 def remove(spot: Spot) -> Call:

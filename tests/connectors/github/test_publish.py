@@ -10,19 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Call, Reading, Spot, There
+from connectors.body import SHAPES
 from connectors.github.markdown import escape, unescape
-from connectors.github.publish import (
-    ADD_COMMENT,
-    COMMENT,
-    COMMENTS,
-    DELETE_COMMENT,
-    OUTLETS,
-    SHAPES,
-    UPDATE_COMMENT,
-    body_of,
-    content_of,
-    marker,
-)
+from connectors.github.outlets import OUTLETS
+from connectors.github.outlets.comment import ADD_COMMENT, COMMENT, COMMENTS, DELETE_COMMENT, UPDATE_COMMENT
+from connectors.github.outlets.text import body_of, marker, said_in
 from connectors.words import one_line
 from domain.errors import PayloadError, RejectedError
 from domain.facts import StatusUpdate
@@ -86,6 +78,7 @@ def test_a_comment_says_progress_health_and_why():
         "summary": {
             "text": "At risk. 62 % delivered, 82 % expected by today.",
             "reasons": ["gap 0.2 (e 0.82 - p 0.62)", "2 items wait for others"],
+            "changed": [],
             "complete": "complete to 2026-11-24 10:42 UTC",
         },
     }
@@ -116,7 +109,7 @@ def test_what_is_known_is_little_and_is_said():
     assert body_of(content, KEY) == (
         f"{marker(KEY)}\n\n**One-click pay** · Nothing in scope · ? Unknown\n\n<sub>Kept up to date by Keyrail</sub>"
     )
-    assert content_of(body_of(content, KEY), KEY) == content
+    assert said_in(body_of(content, KEY), KEY) == content
 
 
 def test_every_health_has_a_shape_of_its_own():
@@ -202,7 +195,7 @@ def test_what_a_person_changed_is_never_what_we_said(edited):
 
 
 def test_line_ends_and_outer_space_are_no_change():
-    assert content_of(BODY.replace("\n", "\r\n") + "\n", KEY) == OUTLET.content(UPDATE, ROW)
+    assert said_in(BODY.replace("\n", "\r\n") + "\n", KEY) == OUTLET.content(UPDATE, ROW)
 
 
 # --- harmless
@@ -213,7 +206,7 @@ TEXT = st.text(max_size=40) | st.text(alphabet="ab@#-_*.\\&<;>lt8203 g h:/w1f[](
 @given(title=TEXT, summary=TEXT, reasons=st.lists(TEXT, max_size=3))
 def test_any_text_is_read_back_as_it_was_said(title, summary, reasons):
     content = OUTLET.content(replace(UPDATE, title=title, summary=summary, drivers=tuple(reasons)), ROW)
-    assert content_of(body_of(content, KEY), KEY) == content
+    assert said_in(body_of(content, KEY), KEY) == content
 
 
 @given(text=TEXT)
