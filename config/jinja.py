@@ -39,23 +39,40 @@ SAMPLE: Mapping[str, object] = {
     "complete_to": datetime(2026, 11, 24, 12, tzinfo=UTC),
 }
 """What a template of `publish` may name, each with a value to try it with."""
+BARE: Mapping[str, object] = {
+    **SAMPLE,
+    "progress": None,
+    "reasons": [],
+    "changed": [],
+    "coverage": None,
+    "forecast": {"p50": None, "p85": None, "probability": None},
+    "flags": [],
+    "url": None,
+    "complete_to": None,
+}
+"""The same where nothing is known."""
 
 
-def template_problem(text: str, sample: Mapping[str, object] = SAMPLE) -> str | None:
-    """Return what is wrong with a template, and in which line of it; None if nothing is."""
+def template_problem(text: str, *samples: Mapping[str, object]) -> str | None:
+    """Return what is wrong with a template, and in which line of it; None if nothing is.
+
+    It may name what the first of the samples names, and is tried with each; without any, as one of `publish`.
+    """
     from jinja2 import TemplateError, TemplateSyntaxError, meta
 
-    if old := next((found for found in OLD.finditer(text) if found[1] in sample), None):
+    samples = samples or (SAMPLE, BARE)
+    known = samples[0]
+    if old := next((found for found in OLD.finditer(text) if found[1] in known), None):
         return f"Names stand in two braces: write {{{{ {old[1]} }}}} in place of {old[0]}."
     try:
-        unknown = meta.find_undeclared_variables(environment().parse(text)) - sample.keys()
+        unknown = meta.find_undeclared_variables(environment().parse(text)) - known.keys()
     except TemplateSyntaxError as error:
         return f"Line {error.lineno} of the template: {error.message}."
     if unknown:
-        return f"The template names {', '.join(sorted(unknown))}. It may name: {', '.join(sample)}."
+        return f"The template names {', '.join(sorted(unknown))}. It may name: {', '.join(known)}."
     try:
-        filled(text, sample)
-        filled(text, dict.fromkeys(sample) | {name: [] for name, value in sample.items() if isinstance(value, list)})
+        for sample in samples:
+            filled(text, sample)
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, OverflowError) as error:
         return f"The template cannot be filled in: {error}. Values may be missing (none): test with `if`."
     return None

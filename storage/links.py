@@ -283,6 +283,26 @@ async def set_mirrors(tx: Transaction, followers: Mapping[Ref, Ref]) -> None:
         await tx.execute(statement, rows)
 
 
+async def epics_of(tx: Transaction, initiatives: Sequence[str], connection: str | None) -> dict[str, list[str]]:
+    """Return the ids of the epics that count for any of some initiatives, by connection; of one, or of all."""
+    found: dict[str, set[str]] = {}
+    for part in parts(initiatives):
+        query = (
+            select(items.c.connection, items.c.id)
+            .join(scope_initiatives, items.c.scope == scope_initiatives.c.scope)
+            .where(
+                scope_initiatives.c.initiative.in_(part),
+                items.c.level == Level.EPIC.value,
+                items.c.deleted_at.is_(None),
+            )
+        )
+        if connection is not None:
+            query = query.where(items.c.connection == connection)
+        for row in await tx.execute(query):
+            found.setdefault(row.connection, set()).add(row.id)
+    return {name: sorted(ids) for name, ids in found.items()}
+
+
 async def refs_of_keys(tx: Transaction, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Ref]:
     """Return the items, not deleted, of (connection, key) pairs; keys compare without case."""
     wanted = {(connection, key.lower()): (connection, key) for connection, key in keys}

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.errors import KeyrailError, TransientError
-from domain.workspace import PublishRow
 from sync import hooks, measures
-from sync.answers import report
+from sync.addresses import outlet_of
 from sync.context import Context, Live
-from sync.publish import KINDS, addresses_of, outlet_of, subjects_of
+from sync.outlets import finding, targets
 from sync.receivers import address_of
 
 Doc = dict[str, Any]  # Any: a JSON document
@@ -35,7 +34,7 @@ async def probe(context: Context, sources: Mapping[str, Live], errors: Mapping[s
         except KeyrailError as error:
             findings.append(finding(name, "error", "connection", str(error)))
         findings.append(await deliveries(context, source))
-    return findings + await sources_of_values(context) + await targets(context) + links(context)
+    return findings + await sources_of_values(context) + await targets(context, sources) + links(context)
 
 
 async def sources_of_values(context: Context) -> list[Doc]:
@@ -87,7 +86,7 @@ def _only(source: Live) -> str:
 
 def links(context: Context) -> list[Doc]:
     """Return the finding about links in published texts, where they have no address to lead to."""
-    rows = [row.id for row in context.workspace.publish if outlet_of(context, row) is not None and row.what in KINDS]
+    rows = [row.id for row in context.workspace.publish if outlet_of(context, row) is not None and row.what != "epics"]
     if context.public_url is not None or not rows:
         return []
     said = (
@@ -103,33 +102,3 @@ def lost_words(name: str) -> str:
         f"'{name}' is no longer visible to our account. Its items count for the grace period and then leave;"
         " give the account access again, or take it out of the scope"
     )
-
-
-async def targets(context: Context) -> list[Doc]:
-    """Return the findings about `publish`: outlets that this version has, and subjects without an address."""
-    findings: list[Doc] = []
-    doc = await report(context, timeframe="all")
-    current = await report(context, timeframe="current")
-    async with context.store.read() as tx:
-        for row in context.workspace.publish:
-            if outlet_of(context, row) is None or row.what not in KINDS:
-                findings.append(finding(row.connection, "warning", row.id, unsupported(row)))
-                continue
-            places = await addresses_of(tx, context, row)
-            without = [entry["id"] for entry in subjects_of(context, row, doc, current) if not places.get(entry["id"])]
-            if without:
-                how = "nothing is linked to" if row.on == "linked_epics" else f"no `external: {row.connection}` on"
-                findings.append(finding(row.connection, "warning", row.id, f"no address: {how} {', '.join(without)}"))
-            else:
-                findings.append(finding(row.connection, "ok", row.id, "each subject has an address"))
-    return findings
-
-
-def unsupported(row: PublishRow) -> str:
-    """Say that a row is not sent by this version."""
-    return f"this version does not publish {row.what} to {row.outlet}; the row is skipped"
-
-
-def finding(connection: str | None, level: str, subject: str, message: str) -> Doc:
-    """Return a finding as `check` prints it."""
-    return {"connection": connection, "level": level, "subject": subject, "message": message}

@@ -131,6 +131,7 @@ def publish(
     from app.bootstrap import open_sources
     from app.cli.view import plan as views
     from sync import publish as publishing
+    from sync.addresses import unsupported
     from sync.refresh import catch_up
 
     here = session(context)
@@ -143,15 +144,18 @@ def publish(
         async with here.open() as opened:
             await catch_up(opened)
             if release is not None:
-                return await publishing.release(opened, release, reason), []
+                return await publishing.release(opened, release, reason, by=getpass.getuser()), []
             if plan:
                 writes = await publishing.plan(opened, target=target, subject=subject)
-                return {"writes": [write.document() for write in writes]}, []
+                return {"writes": [write.document() for write in writes]}, [*unsupported(opened, target)]
             names = sorted({row.connection for row in workspace.publish if row.connection is not None})
             async with open_sources(
                 opened, names, secret_key=here.secret_key, rediscover=False, locked=False
             ) as sources:
-                sent = await publishing.tell(opened, sources.sources, target=target, subject=subject)
+                who = getpass.getuser()
+                sent = await publishing.tell(
+                    opened, sources.sources, target=target, subject=subject, by=who, again=True
+                )
                 return sent.document(), [*sources.errors.values(), *sent.errors]
 
     doc, errors = run(work)

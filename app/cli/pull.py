@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -124,7 +125,7 @@ def sync(
         errors = [*errors_of(pulls), *measured.errors]
         if not no_publish and opened.workspace.publish:
             well = {one.connection: sources.sources[one.connection] for one in pulls if one.error is None}
-            sent = await publish.tell(opened, well)
+            sent = await publish.tell(opened, well, by=getpass.getuser(), again=True)
             doc["published"] = sent.document()
             errors += sent.errors
         return doc, errors

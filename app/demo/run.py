@@ -31,6 +31,7 @@ from storage import okrs
 from sync import answers, publish
 from sync import run as runs
 from sync.context import Context
+from sync.outcomes import Sent
 
 AGAIN = next_step("demo", "the company goes on working, and you ask it yourself")
 """what to do after ``demo --once``, whose company and workspace file are gone by then"""
@@ -66,7 +67,7 @@ async def demo(*, port: int, once: bool, as_json: bool) -> None:
             await go_on(context, file, portfolio, as_json=as_json)
 
 
-async def whole_road(context: Context) -> publish.Sent:
+async def whole_road(context: Context) -> Sent:
     """Pull everything, with its past, compute, and tell the trackers."""
     names = list(context.workspace.connections)
     async with open_sources(context, names, secret_key=None, rediscover=True) as opened:

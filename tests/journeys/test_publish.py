@@ -1,5 +1,6 @@
 """Pushing back out: what changed, once, to where it is linked, and never over what a person wrote."""
 
+import getpass
 import signal
 from datetime import timedelta
 
@@ -38,9 +39,8 @@ def epic_of(company, initiative):
 def test_a_plan_shows_every_write_and_sends_nothing(company):
     writes = company.json("publish", "--plan")["writes"]
     assert len(writes) == 36
-    assert all(
-        write.keys() == {"target", "subject", "address", "action", "before", "after", "reason"} for write in writes
-    )
+    names = {"target", "subject", "address", "action", "before", "after", "reason", "mode", "period"}
+    assert all(write.keys() == names for write in writes)
     assert {write["action"] for write in writes} == {"create"}
     assert {write["subject"] for write in writes} == {f"I{n}" for n in range(1, 9)}
     assert {write["address"] for write in writes if write["subject"] == "I1"} == {f"PAY-{n}" for n in range(1, 7)}
@@ -150,7 +150,8 @@ def test_what_a_person_wrote_stays_until_it_is_given_back(published):
     refused = published.run("publish", "--release", "jira-badge:I1", code=2)
     assert "--reason" in refused.words
     released = published.json("publish", "--release", "jira-badge:I1", "--reason", "agreed with Maria")
-    assert released == {"target": "jira-badge", "subject": "I1", "released": 1, "reason": "agreed with Maria"}
+    said = {"target": "jira-badge", "subject": "I1", "released": 1, "reason": "agreed with Maria"}
+    assert released == {**said, "by": getpass.getuser()}
     (write,) = published.json("publish")["sent"]
     assert (write["address"], write["reason"]) == ("PAY-1", "given back after a person's change")
     assert links(published)["PAY-1", KEY.format("I1")]["title"].startswith("One-click pay: 83 %")
