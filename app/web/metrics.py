@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
@@ -46,10 +47,22 @@ STORED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """gauges that are read from the store, with their labels"""
 
 
+@dataclass(slots=True)
+class Stage:
+    """What a pull of a connection does in this process: of how many items how many are done, what it waits for."""
+
+    name: str
+    total: int | None
+    done: int = 0
+    waits: str = ""
+    until: datetime | None = None
+
+
 class Metrics(Silent):
-    """The numbers of one process; also the watcher that runs tell of the tracker's answers."""
+    """The numbers of one process; also the watcher that runs tell of the tracker's answers and of how far they are."""
 
     def __init__(self, version: str) -> None:
+        self.stages: dict[str, Stage] = {}
         self.registry = CollectorRegistry()
         registry = self.registry
         self._stored = Stored()
@@ -101,6 +114,32 @@ class Metrics(Silent):
         self._request_seconds.labels(connection).observe(seconds)
         if signal.limit and signal.remaining is not None:
             self._left.labels(connection, signal.pool or "all").set(min(1.0, signal.remaining / signal.limit))
+
+    def headroom(self) -> dict[str, float]:
+        """Return by connection which part of its rate limit is left, of several windows the least, as last told."""
+        found: dict[str, float] = {}
+        for sample in (one for metric in self._left.collect() for one in metric.samples):
+            name = sample.labels["connection"]
+            found[name] = min(sample.value, found.get(name, 1.0))
+        return found
+
+    def stage(self, connection: str, name: str, total: int | None) -> None:
+        """Note what a pull does now, and of how many."""
+        self.stages[connection] = Stage(name, total)
+
+    def advance(self, connection: str, items: int) -> None:
+        """Note how far it is."""
+        if connection in self.stages:
+            self.stages[connection].done += items
+
+    def wait(self, connection: str, reason: str, until: datetime) -> None:
+        """Note what it waits for."""
+        if connection in self.stages:
+            self.stages[connection].waits, self.stages[connection].until = reason, until
+
+    def done(self, connection: str) -> None:
+        """Note that it is through."""
+        self.stages.pop(connection, None)
 
     def job(self, job: str, seconds: float, *, ok: bool) -> None:
         """Count a job that ended."""

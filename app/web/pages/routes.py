@@ -12,7 +12,8 @@ from starlette.staticfiles import StaticFiles
 
 from app.web.needs import Web
 from app.web.pages.desk import STATIC, Desk
-from app.web.pages import subject
+from app.web.pages import portfolio, publish, subject, sync
+from app.web.pages.coverage import coverage
 from app.web.pages.overview import overview
 from sync.context import Context
 
@@ -24,8 +25,17 @@ PAGES: dict[str, Page] = {
     "/key-results/{id}": subject.key_result,
     "/initiatives/{id:path}": subject.initiative,
     "/items/{id:path}": subject.item,
+    "/portfolio": portfolio.portfolio,
+    "/roadmap": portfolio.roadmap,
+    "/coverage": coverage,
+    "/sync": sync.sync,
+    "/publish": publish.publish,
 }
-FORMS: dict[str, Page] = {"/key-results/{id}/check-in": subject.check_in}
+FORMS: dict[str, Page] = {
+    "/key-results/{id}/check-in": subject.check_in,
+    "/sync/replay": sync.replay,
+    "/publish/release": publish.release,
+}
 """what people send; who may is asked where it is read"""
 
 
