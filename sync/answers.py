@@ -18,8 +18,8 @@ from rollup.explain import explain_epic
 from rollup.features import of_epic
 from rollup.report import forecast_json
 from rollup.scope import scope_of
+from storage import audit, okrs, rollups
 from storage import items as store
-from storage import okrs, rollups
 from storage.engine import Transaction
 from storage.views import Present, present
 from sync import present as presents
@@ -97,8 +97,20 @@ async def one_item(tx: Transaction, workspace: Workspace, name: str) -> store.St
     raise UsageError(f"There is nothing called '{name}': no item has that key, and the file has {known or 'no ids'}.")
 
 
-async def record(context: Context, key_result: str, value: float, *, day: datetime | None, note: str, by: str) -> Doc:
-    """Record a check-in: for a day, as of its end (of today: as of now); raise UsageError where it cannot be."""
+async def record(
+    context: Context,
+    key_result: str,
+    value: float,
+    *,
+    day: datetime | None,
+    note: str,
+    by: str,
+    deed: audit.Deed | None = None,
+) -> Doc:
+    """Record a check-in: for a day, as of its end (of today: as of now); raise UsageError where it cannot be.
+
+    `deed` is put to the account with it.
+    """
     found = context.workspace.key_results.get(key_result)
     if found is None:
         known = ", ".join(context.workspace.key_results) or "none"
@@ -115,4 +127,6 @@ async def record(context: Context, key_result: str, value: float, *, day: dateti
     entry = CheckIn(key_result=key_result, as_of=as_of, value=value, recorded_at=now, by=by, note=note)
     async with context.store.write() as tx:
         await okrs.add_check_in(tx, entry)
+        if deed is not None:
+            await audit.note(tx, deed)
     return {"key_result": key_result, "value": value, "date": local, "note": note, "by": by}

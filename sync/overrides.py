@@ -17,6 +17,7 @@ from rollup.health import Verdict, valid_override
 from rollup.report import instant
 from rollup.views import Views
 from storage import overrides as store
+from storage.audit import Deed, note
 from storage.engine import Transaction
 from sync.answers import Doc, now_there, one_item
 from sync.context import Context
@@ -44,10 +45,13 @@ def health_named(word: str) -> Health:
     raise UsageError(f"There is no health '{word}'. Say one of: {', '.join(health.value for health in Health)}.{hint}")
 
 
-async def override(context: Context, id_: str, health: Health, *, until: date, reason: str, by: str) -> Doc:
+async def override(
+    context: Context, id_: str, health: Health, *, until: date, reason: str, by: str, deed: Deed | None = None
+) -> Doc:
     """Record a person's word on the health of a subject; it stands in place of what was said of it before.
 
-    Raises UsageError for an unknown id, a day that is over, or where no reason is given.
+    Raises UsageError for an unknown id, a day that is over, or where no reason is given. `deed` is put to the account
+    with it.
     """
     if not reason.strip():
         raise UsageError(f"Say why {id_} is {HEALTH_WORDS[health].lower()}: --reason TEXT.")
@@ -58,6 +62,8 @@ async def override(context: Context, id_: str, health: Health, *, until: date, r
     async with context.store.write() as tx:
         replaced = await in_force(tx, context, subject)
         await store.say(tx, subject.id, health, until=until, by=by, reason=reason.strip(), at=now)
+        if deed is not None:
+            await note(tx, deed)
     return {
         **told(subject),
         "health": health.value,
@@ -69,14 +75,19 @@ async def override(context: Context, id_: str, health: Health, *, until: date, r
     }
 
 
-async def clear(context: Context, id_: str, *, reason: str, by: str) -> Doc:
-    """Record that what a person said of a subject holds no longer; raise UsageError where nothing does."""
+async def clear(context: Context, id_: str, *, reason: str, by: str, deed: Deed | None = None) -> Doc:
+    """Record that what a person said of a subject holds no longer; raise UsageError where nothing does.
+
+    `deed` is put to the account with it.
+    """
     subject = await subject_of(context, id_)
     async with context.store.write() as tx:
         cleared = await in_force(tx, context, subject)
         if cleared is None:
             raise UsageError(f"Nobody's word stands in place of the computed health of {subject.name}.")
         await store.take_back(tx, subject.id, by=by, reason=reason.strip(), at=context.now())
+        if deed is not None:
+            await note(tx, deed)
     return {**told(subject), "cleared": statement(cleared), "by": by, "reason": reason.strip()}
 
 
