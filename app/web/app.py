@@ -12,8 +12,10 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from app.web import errors, health, login
+from app.web.api import routes as api
 from app.web.guard import Guard
 from app.web.needs import Web
+from app.web.pages import routes as pages
 from app.web.webhooks import receive
 
 
@@ -31,6 +33,9 @@ def application(web: Web) -> Starlette:
         ]
     if web.access is not None:
         routes += login.routes(web.access)
+    if web.access is not None and web.context is not None:
+        routes += api.routes(web.context, version=web.version)
+        routes += pages.routes(web, web.context)
     app = Starlette(routes=routes, middleware=[Middleware(Guard, web.access)], exception_handlers=errors.HANDLERS)
     app.router.redirect_slashes = False
     return app
