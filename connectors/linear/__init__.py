@@ -7,9 +7,9 @@ from connectors.linear.client import backfill, count, fetch, ids, locate
 from connectors.linear.discover import discover
 from connectors.linear.history import history
 from connectors.linear.hooks import HOOKS
+from connectors.linear.outlets import OUTLETS
 from connectors.linear.parse import defaults, key_at, kind_of, parse, split
 from connectors.linear.probe import probe
-from connectors.linear.publish import OUTLETS
 from connectors.linear.webhook import delivery_id, event_of, hints, verify, webhook
 
 CONNECTOR = Connector(

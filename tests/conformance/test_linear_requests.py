@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,12 @@ from app.demo.linear import application
 from app.demo.linear_model import Initiative, Issue, Project
 from app.demo.linear_site import Site
 from connectors.base import Answer, Call, Reading, Spot
+from connectors.graphql import request
 from connectors.hooks import Hook, Place, Receiver
 from connectors.http import open_client
-from connectors.linear import CONNECTOR, DIALECT, access, hooks, publish, queries
+from connectors.linear import CONNECTOR, DIALECT, access, hooks, queries
+from connectors.linear.outlets import attachment, prepare
+from connectors.linear.outlets import update as of_period
 from domain.facts import StatusUpdate
 from domain.okr import Health
 from domain.workspace import Connection, PublishRow, Secret
@@ -62,9 +66,10 @@ def written(module: object) -> dict[str, str]:
 
 
 LISTS = [*queries.NESTED, ("issues", "history")]
+PUBLISHING = {**written(attachment), **written(of_period), **written(prepare)}
 DOCUMENTS = {
     **written(queries),
-    **written(publish),
+    **PUBLISHING,
     **written(hooks),
     **{f"LABELS_BY_ID {field}": text for field, text in queries.LABELS_BY_ID.items()},
     **{f"REST {field} {name}": queries.rest_document(field, name) for field, name in LISTS},
@@ -308,7 +313,7 @@ def test_variables_are_as_the_documents_declare_them(schema, sent):
 
 def test_every_document_that_reads_is_sent_by_some_step(sent):
     texts = {text for text, _ in sent}
-    reads = {name: text for name, text in DOCUMENTS.items() if name not in {**written(publish), **written(hooks)}}
+    reads = {name: text for name, text in DOCUMENTS.items() if name not in {**PUBLISHING, **written(hooks)}}
     assert [name for name, text in reads.items() if text not in texts] == []
 
 
@@ -353,11 +358,15 @@ def test_the_calls_of_outlets_are_as_the_schema_says(schema):
     row = PublishRow(id="card", outlet="linear.attachment", connection="linear-acme")
     reading = Reading(facts={}, account="a", digest="d")
     found = []
-    for outlet in CONNECTOR.outlets.values():
-        spot = Spot(row=row, address="issue-1", key="keyrail:acme:card:initiative:I1", reading=reading)
-        mine = Spot(row=row, address="issue-1", key=spot.key, reading=reading, id="card-1 https://old.example/i/I1")
+    for outlet, kind in ((one, kind) for one in CONNECTOR.outlets.values() for kind in ("project", "initiative")):
+        facts = {"kinds": {"place-1": kind}}
+        spot = Spot(row=row, address="place-1", key="keyrail:acme:card:initiative:I1", reading=reading, facts=facts)
+        mine = replace(spot, id="card-1 https://old.example/i/I1" if outlet.kind == "attachment" else "update-1")
         content = outlet.content(update(), row)
         found += [outlet.read(spot), outlet.render(content, spot), outlet.render(content, mine), outlet.remove(mine)]
+        found.append(outlet.render(content, replace(mine, id="update-1 archived")))
+    found += [request(queries.PATH, prepare.PLACES_BY_ID, {"ids": ["x"]})]
+    found += [request(queries.PATH, prepare.PLACES_BY_NAME, {"name": "One-click pay"})]
     for call in found:
         assert isinstance(call.json, dict)
         assert call.json["query"] in DOCUMENTS.values()

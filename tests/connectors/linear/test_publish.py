@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from connectors.base import Call, Reading, Spot, There
-from connectors.linear.publish import ATTACH, ATTACHMENTS, DETACH, OUTLETS, REATTACH, mark
+from connectors.linear.outlets import OUTLETS
+from connectors.linear.outlets.attachment import ATTACH, ATTACHMENTS, DETACH, REATTACH, mark
 from domain.errors import PayloadError, RejectedError
 from domain.facts import StatusUpdate
 from domain.okr import HEALTH_WORDS, Health

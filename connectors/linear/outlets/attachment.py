@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from connectors.base import Call, Json, Outlet, Spot, There
+from connectors.base import Call, Json, Spot, There
 from connectors.graphql import request
 from connectors.linear.queries import PATH
 from connectors.linear.shapes import child, listed, text_of
@@ -18,7 +18,6 @@ from connectors.words import nowhere, one_line, progress_words, shorten
 from domain.errors import PayloadError, RejectedError
 from domain.facts import StatusUpdate
 from domain.okr import HEALTH_WORDS
-from domain.work import Level
 from domain.workspace import PublishRow
 
 LONGEST = 255
@@ -45,7 +44,7 @@ DETACH = """mutation Detach($id: String!) {
 }"""
 
 
-def attachment_content(update: StatusUpdate, row: PublishRow) -> Mapping[str, Json]:
+def content(update: StatusUpdate, row: PublishRow) -> Mapping[str, Json]:
     """Return what a card says: title with progress and health, one line of summary, and the url that it leads to.
 
     Linear keeps one card an issue and url, so the url carries the natural key: it is the same for each write and
@@ -55,7 +54,7 @@ def attachment_content(update: StatusUpdate, row: PublishRow) -> Mapping[str, Js
     key = f"keyrail:{update.workspace}:{row.id}:{update.kind}:{update.id}"
     return {
         "title": f"{shorten(one_line(update.title), LONGEST - len(said) - 2)}: {said}",
-        "summary": shorten(one_line(update.summary or "; ".join(update.drivers)), LONGEST),
+        "summary": shorten(one_line(update.text or update.summary or "; ".join(update.drivers)), LONGEST),
         "url": f"{update.url or nowhere(update)}{mark(key)}",
     }
 
@@ -65,7 +64,7 @@ def mark(key: str) -> str:
     return f"?keyrail={quote(key.removeprefix('keyrail:'), safe=':')}"
 
 
-def attachment_render(content: Mapping[str, Json], spot: Spot) -> Call:
+def render(content: Mapping[str, Json], spot: Spot) -> Call:
     """Return the call that makes the card say `content`; it may be sent again, as it is known by issue and url.
 
     Where our public address has changed the url has too, so the card at the old one goes in the same request.
@@ -83,7 +82,7 @@ def attachment_render(content: Mapping[str, Json], spot: Spot) -> Call:
     return request(PATH, ATTACH, {"input": card})
 
 
-def attachment_read(spot: Spot) -> Call:
+def read(spot: Spot) -> Call:
     """Return the call that reads our cards on an issue, by how their url ends."""
     return _read(spot, None)
 
@@ -93,14 +92,14 @@ def _read(spot: Spot, after: str | None) -> Call:
     return request(PATH, ATTACHMENTS, {"issue": spot.address, "mark": mark(spot.key), **paging})
 
 
-def attachment_current(body: bytes, spot: Spot) -> There | Call | None:
+def current(answer: bytes, spot: Spot) -> There | Call | None:
     """Return what our card says now, the call for more cards, or None where there is none of ours.
 
     The id of an entry is that of the card and its url, which may be one that we would not choose any more. Raises
     PayloadError on a body that is not JSON or that promises more and does not say where.
     """
-    answer = load(body)
-    data = child(answer, "data") if isinstance(answer, dict) else {}
+    told = load(answer)
+    data = child(told, "data") if isinstance(told, dict) else {}
     cards = child(child(data, "issue"), "attachments")
     for card in listed(cards):
         id, url = text_of(card.get("id")), text_of(card.get("url"))
@@ -119,23 +118,9 @@ def _said(card: Mapping[str, Any]) -> Mapping[str, Json]:
     return {"title": card.get("title"), "summary": card.get("subtitle") or "", "url": card.get("url")}
 
 
-def attachment_remove(spot: Spot) -> Call:
+def remove(spot: Spot) -> Call:
     """Return the call that takes our card away; raise RejectedError where it was not looked up first."""
     id, _, _ = (spot.id or "").partition(" ")
     if not id:
         raise RejectedError(f"{spot.row.id}: the card on issue {spot.address} is not known, so it cannot be removed.")
     return request(PATH, DETACH, {"id": id})
-
-
-OUTLETS: Mapping[str, Outlet] = {
-    "attachment": Outlet(
-        kind="attachment",
-        guarantee="keyed",
-        content=attachment_content,
-        render=attachment_render,
-        read=attachment_read,
-        current=attachment_current,
-        remove=attachment_remove,
-        level=Level.ISSUE,
-    ),
-}
