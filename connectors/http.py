@@ -6,6 +6,7 @@ Nothing in here knows what a call means; what differs between vendors comes in a
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import random
 import re
@@ -169,7 +170,19 @@ class Client:
         )
         self._told = datetime.fromtimestamp(0, UTC)
         self._refused: set[tuple[str, ...]] = set()
-        self.requests = 0
+        self._aside = False
+        self._sent = [0]
+
+    def aside(self) -> Client:
+        """Return this session for calls that can wait, which have a share of the budget of their own."""
+        waiting = copy.copy(self)
+        waiting._aside = True
+        return waiting
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent in this session."""
+        return self._sent[0]
 
     @property
     def now(self) -> datetime:
@@ -259,7 +272,7 @@ class Client:
             return answer, self._judge(call, answer, as_json)
 
     async def _turn(self, call: Call, place: str, write: bool, deadline: datetime) -> None:
-        at = self._gate.reserve(place, self._now().timestamp(), write=write)
+        at = self._gate.reserve(place, self._now().timestamp(), write=write, aside=self._aside)
         while (wait := at - self._now().timestamp()) > WORTH_WAITING:
             until = datetime.fromtimestamp(at, UTC)
             if until > deadline:
@@ -274,7 +287,7 @@ class Client:
                 reason = f" ({why})" if why else ""
                 self._on_wait(f"{self.name}: {self._dialect.vendor} asked us to pause{reason}", until)
             await self._sleep(wait)
-            at = self._gate.blocked(place, write=write)
+            at = self._gate.blocked(place, write=write, aside=self._aside)
 
     async def _wire(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
@@ -311,7 +324,7 @@ class Client:
             sent.setdefault("content-type", "application/json")
         request = httpx.Request(method, target, headers=sent, content=body, extensions=_EXTENSIONS)
         at = self._now()
-        self.requests += 1
+        self._sent[0] += 1
         try:
             async with asyncio.timeout(_DEADLINE):
                 response = await self._transport.handle_async_request(request)

@@ -143,8 +143,15 @@ def backoff(attempt: int, jitter: float) -> float:
     return min(30.0, 2.0 * 2.0 ** max(0, min(attempt - 1, 10))) * jitter
 
 
+ASIDE = 0.75
+"""share of the budget that is for calls which can wait"""
+
+
 class Gate:
     """Hands out departure times so that at most `budget` (0…1) of the account's limit is used.
+
+    Calls that can wait (`aside`) have three quarters of it and stand in a line of their own: where that share is used
+    up they wait alone, and no other call is ever held back by more than those of them that have left.
 
     `rates` are the vendor's calls a second by method, each for one endpoint; `bursts` the seconds of such calls that
     may leave at once, by method, 1 where nothing is said. An endpoint that was refused
@@ -160,21 +167,30 @@ class Gate:
         self._pauses: dict[str, float] = {}
         self._windows: dict[str, tuple[datetime, float]] = {}
 
-    def reserve(self, endpoint: str, now: float, *, write: bool = False) -> float:
+    def reserve(self, endpoint: str, now: float, *, write: bool = False, aside: bool = False) -> float:
         """Return when a call to `endpoint` ("METHOD path") may leave, and count it as sent."""
-        rate = self._rate(endpoint)
-        start = max(now, self.blocked(endpoint, write=write))
-        due = max(self._next.get(endpoint, 0.0), start)
-        self._next[endpoint] = due + 1.0 / rate
-        burst = self._bursts.get(endpoint.partition(" ")[0], 1.0) if rate == self._ceiling(endpoint) else 0.0
+        ceiling, rate = self._ceiling(endpoint), self._rate(endpoint)
+        start = max(now, self.blocked(endpoint, write=write, aside=aside))
+        ahead = self._next.get(endpoint, 0.0)
+        due = max(ahead, start)
+        if aside:
+            line = _aside(endpoint)
+            self._next[endpoint] = max(ahead, now) + 1.0 / rate
+            rate = min(rate, self._rate(line))
+            due = max(due, self._next.get(line, 0.0))
+            self._next[line] = due + 1.0 / rate
+        else:
+            self._next[endpoint] = due + 1.0 / rate
+        burst = self._bursts.get(endpoint.partition(" ")[0], 1.0) if rate == ceiling else 0.0
         return max(start, due - burst)
 
-    def blocked(self, endpoint: str, *, write: bool = False) -> float:
+    def blocked(self, endpoint: str, *, write: bool = False, aside: bool = False) -> float:
         """Until when calls to `endpoint` are held back by what answers have asked for since."""
         pauses = self._pauses
         if not pauses:
             return 0.0
-        return max(pauses.get(ALL, 0.0), pauses.get(endpoint, 0.0), pauses.get(WRITES, 0.0) if write else 0.0)
+        held = [pauses.get(ALL, 0.0), pauses.get(endpoint, 0.0), pauses.get(WRITES, 0.0) if write else 0.0]
+        return max(*held, pauses.get(_aside(endpoint), 0.0) if aside else 0.0)
 
     def learn(self, endpoint: str, signal: Signal, now: datetime, *, wait: float = 0.0) -> None:
         """Take in an answer's signal; `wait` (seconds) holds where a refusal does not say until when."""
@@ -186,23 +202,28 @@ class Gate:
                 self._slow(endpoint, 0.5)
         elif signal.near:
             self._slow(endpoint, 0.8)
-        elif endpoint in self._rates:
-            self._rates[endpoint] = min(self._ceiling(endpoint), self._rates[endpoint] * 1.02)
+        else:
+            for line in (endpoint, _aside(endpoint)):
+                if line in self._rates:
+                    self._rates[line] = min(self._ceiling(line), self._rates[line] * 1.02)
         if signal.limit and signal.remaining is not None:
             self._keep_within(endpoint, signal, now)
 
     def _keep_within(self, endpoint: str, signal: Signal, now: datetime) -> None:
         limit, remaining = signal.limit or 0.0, signal.remaining or 0.0
+        shares = {endpoint: self.budget, _aside(endpoint): self.budget * ASIDE}
         if signal.refill:
-            if remaining < limit * (1.0 - self.budget):
-                self._rates[endpoint] = max(0.01, signal.refill * self.budget / signal.cost)
+            for line, share in shares.items():
+                if remaining < limit * (1.0 - share):
+                    self._rates[line] = max(0.01, signal.refill * share / signal.cost)
         elif signal.reset and signal.reset > now:
             reset, used = self._windows.get(signal.pool, (signal.reset, 0.0))
             used = signal.cost + (used if reset == signal.reset else 0.0)
             self._windows[signal.pool] = signal.reset, used
-            if used >= limit * self.budget:
-                pause = endpoint if signal.pool else ALL
-                self._pauses[pause] = max(self._pauses.get(pause, 0.0), signal.reset.timestamp())
+            for line, share in shares.items():
+                if used >= limit * share:
+                    pause = ALL if line == endpoint and not signal.pool else line
+                    self._pauses[pause] = max(self._pauses.get(pause, 0.0), signal.reset.timestamp())
 
     def _ceiling(self, endpoint: str) -> float:
         return self._ceilings.get(endpoint.partition(" ")[0], 10.0)
@@ -212,3 +233,8 @@ class Gate:
 
     def _slow(self, endpoint: str, factor: float) -> None:
         self._rates[endpoint] = max(0.2, self._rate(endpoint) * factor)
+
+
+def _aside(endpoint: str) -> str:
+    """Return the line of the calls to an endpoint that can wait."""
+    return f"{endpoint} aside"

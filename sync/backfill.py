@@ -16,7 +16,7 @@ from storage import items as store
 from sync.census import Verdict, judge
 from sync.context import Context, Live
 from sync.ingest import drain, receiving
-from sync.poll import COMPLETE, WATERMARK, Pulled, pull, pull_history, refetch, run_id
+from sync.poll import COMPLETE, WATERMARK, Pulled, aside, pull, pull_history, refetch, run_id
 
 STATE = "backfill"
 PRESENT = "present"
@@ -100,8 +100,8 @@ async def settle_absent(context: Context, source: Live, pulled: Pulled, ids: Seq
 
 
 async def pull_past(context: Context, source: Live, pulled: Pulled, since: datetime | None) -> None:
-    """Read the history of what was read."""
-    pulled.history += await pull_history(context, source, pulled.ingested, since)
+    """Read the history of what was read, behind whatever else is asked of the tracker."""
+    pulled.history += await pull_history(context, aside(source), pulled.ingested, since)
 
 
 async def finish(context: Context, source: Live, pulled: Pulled) -> None:

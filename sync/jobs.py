@@ -14,7 +14,7 @@ from typing import Protocol
 Run = Callable[[str, str], Awaitable[None]]
 """(job, key): does one job to its end, logging its own errors; a key is a connection's name or "all"."""
 
-JOBS = ("pull", "census", "deliveries", "sums", "publish", "snapshot", "webhooks", "measure", "upkeep")
+JOBS = ("pull", "census", "history", "deliveries", "sums", "publish", "snapshot", "webhooks", "measure", "upkeep")
 
 
 class Jobs(Protocol):
@@ -48,12 +48,14 @@ class Queue:
 
 QUEUES = (
     Queue(name="pulls", jobs=("pull", "census"), by_key=True, every=1.0),
+    Queue(name="history", jobs=("history",), by_key=True, every=1.0),
     Queue(name="deliveries", jobs=("deliveries",), by_key=True, every=0.2),
     Queue(
         name="others", jobs=("sums", "publish", "snapshot", "webhooks", "measure", "upkeep"), by_key=False, every=0.2
     ),
 )
-"""Few, because each replica polls each. Pull and census of one connection need the same lock, so they share a part."""
+"""Few, because each replica polls each. Pull and census of one connection need the same lock, so they share a part; a
+history may take hours, so it shares none."""
 
 _HOME = {job: queue for queue in QUEUES for job in queue.jobs}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -50,11 +50,20 @@ def run_id() -> str:
     return uuid4().hex[:12]
 
 
-async def pull(context: Context, source: Live, watermark: Json, *, history: bool = True, moves: bool = True) -> Pulled:
+async def pull(
+    context: Context,
+    source: Live,
+    watermark: Json,
+    *,
+    history: bool = True,
+    moves: bool = True,
+    most: int | None = None,
+) -> Pulled:
     """Read what changed since a watermark, and its history; raises the tracker's errors, with what was read kept.
 
     `moves` says that the sweep goes on where the last one ended, so that the watermark moves with it. A past that
-    comes along with the changes is taken in before it does.
+    comes along with the changes is taken in before it does. The past of more than `most` items is left to whoever
+    reads it beside (`work.history`).
     """
     pulled = Pulled(connection=source.name, started_at=context.now())
     run = run_id()
@@ -72,7 +81,7 @@ async def pull(context: Context, source: Live, watermark: Json, *, history: bool
     pulled.absent += await refetch(context, source, pulled.ingested)
     context.watcher.done(source.name)
     if history:
-        pulled.history += await pull_history(context, source, pulled.ingested)
+        pulled.history += await pull_history(context, source, pulled.ingested, most=most)
     return pulled
 
 
@@ -105,11 +114,15 @@ async def refetch(context: Context, source: Live, done: Ingested) -> list[str]:
     return await fetch(context, source, ids, done) if ids else []
 
 
-async def pull_history(context: Context, source: Live, done: Ingested, since: datetime | None = None) -> int:
+async def pull_history(
+    context: Context, source: Live, done: Ingested, since: datetime | None = None, most: int | None = None
+) -> int:
     """Read the past of every item whose stored history is older than the item; return of how many.
 
-    Resumes where it stopped.
+    Resumes where it stopped. Where that are more than `most` items, none is read.
     """
+    if most is not None and await lacks_past(context, source, more_than=most):
+        return 0
     after = ""
     run = run_id()
     asked = 0
@@ -135,6 +148,17 @@ async def pull_history(context: Context, source: Live, done: Ingested, since: da
     if asked:
         context.watcher.done(source.name)
     return asked
+
+
+async def lacks_past(context: Context, source: Live, *, more_than: int = 0) -> bool:
+    """Tell whether the stored history of more items than so many is older than they are."""
+    async with context.store.read() as tx:
+        return len(await store.without_history(tx, source.name, since=None, after="", limit=more_than + 1)) > more_than
+
+
+def aside(source: Live) -> Live:
+    """Return a connection for what can wait: a poll, or what a webhook names, is never behind it."""
+    return replace(source, client=source.client.aside())
 
 
 async def noted(pages: AsyncIterator[Page], unseen: set[str]) -> AsyncIterator[Page]:

@@ -18,7 +18,7 @@ from sync.backfill import STATE, finish, pull_past, pull_present, settle_absent
 from sync.census import Census, take
 from sync.context import Context, Live
 from sync.ingest import MAPPED, Ingested, in_force, remap_refs
-from sync.poll import WATERMARK, Pulled, pull
+from sync.poll import WATERMARK, Pulled, aside, pull, pull_history
 from sync.refresh import rebuild, refresh, settle_all
 
 Step = Callable[[Live], Awaitable[Pulled]]
@@ -68,8 +68,11 @@ async def backfill(
     return list(pulls.values())
 
 
-async def sync(context: Context, sources: Mapping[str, Live]) -> list[Pulled]:
-    """Read what changed since last time, and what that changes; a connection that was never read is read whole."""
+async def sync(context: Context, sources: Mapping[str, Live], *, most: int | None = None) -> list[Pulled]:
+    """Read what changed since last time, and what that changes; a connection that was never read is read whole.
+
+    Where the past of more than `most` items is lacking, it is left to `history`.
+    """
     watermarks: dict[str, Json] = {}
     uncounted: set[str] = set()
     async with context.store.read() as tx:
@@ -83,7 +86,7 @@ async def sync(context: Context, sources: Mapping[str, Live]) -> list[Pulled]:
     new = {name: source for name, source in sources.items() if name not in known}
 
     async def changes(source: Live) -> Pulled:
-        pulled = await pull(context, source, watermarks[source.name])
+        pulled = await pull(context, source, watermarks[source.name], most=most)
         await settle_absent(context, source, pulled, pulled.absent)
         return pulled
 
@@ -95,8 +98,21 @@ async def sync(context: Context, sources: Mapping[str, Live]) -> list[Pulled]:
     if not new:
         return await changed()
     if not known:
-        return await backfill(context, new)
-    return [pulled for pulls in await asyncio.gather(changed(), backfill(context, new)) for pulled in pulls]
+        return await backfill(context, new, history=most is None)
+    both = await asyncio.gather(changed(), backfill(context, new, history=most is None))
+    return [pulled for pulls in both for pulled in pulls]
+
+
+async def history(context: Context, source: Live) -> int:
+    """Read the past that is lacking, behind whatever else is asked of the tracker; return of how many items.
+
+    The numbers follow. The connection may be pulled meanwhile: what changes then is read again.
+    """
+    done = Ingested()
+    try:
+        return await pull_history(context, aside(source), done)
+    finally:
+        await settle(context)
 
 
 async def census(

@@ -26,7 +26,7 @@ from sync.closes import keep_closes
 from sync.context import Context, Live
 from sync.jobs import Jobs
 from sync.places import STREAM
-from sync.poll import COMPLETE, WATERMARK
+from sync.poll import COMPLETE, WATERMARK, lacks_past
 from sync.refresh import catch_up
 from sync.schedule import Duty
 
@@ -37,6 +37,8 @@ ALL = "all"
 POISON = 5
 """attempts that did not end, from which a job is left alone for a while: `SOON`, doubling to `LATER`"""
 SOON, LATER = timedelta(seconds=30), timedelta(hours=1)
+RECENT = 500
+"""items of which a pull reads the past itself"""
 KEPT = timedelta(days=90)
 """how long payloads are kept that were read"""
 DONE = timedelta(days=7)
@@ -62,9 +64,10 @@ class Room(Protocol):
 
 
 async def pull(room: Room, name: str) -> None:
-    """Read what changed in a connection; one that was never read is read whole, the present first.
+    """Read what changed in a connection; one that was never read is read whole.
 
-    Pulls that waited behind a long one which ended well find that it is done.
+    The past of many items is read by a job of its own, so that no pull waits for it. Pulls that waited behind a long
+    one which ended well find that it is done.
     """
     context = room.context
     async with context.store.read() as tx:
@@ -76,11 +79,25 @@ async def pull(room: Room, name: str) -> None:
         return
     async with room.source(name) as source, context.store.lock(name):
         asked = source.client.requests
-        (pulled,) = await runs.sync(context, {name: source})
+        (pulled,) = await runs.sync(context, {name: source}, most=RECENT)
+        past = pulled.error is None and await lacks_past(context, source)
     if pulled.error is not None:
         raise pulled.error
     log.info("%s: pulled %d items with %d requests", name, pulled.ingested.items, pulled.requests - asked)
+    if past:
+        room.soon("history", name)
     if pulled.ingested.items:
+        publish_soon(room)
+
+
+async def history(room: Room, name: str) -> None:
+    """Read the past of items that lack it, beside the pulls, which go first."""
+    context = room.context
+    async with room.source(name) as source, context.store.lock(f"{name}.history"):
+        asked = source.client.requests
+        items = await runs.history(context, source)
+        log.info("%s: read the past of %d items, %d requests meanwhile", name, items, source.client.requests - asked)
+    if items:
         publish_soon(room)
 
 
@@ -189,6 +206,7 @@ async def webhooks(room: Room, name: str) -> None:
 DOES: Mapping[str, Callable[[Room, str], Awaitable[None]]] = {
     "pull": pull,
     "census": census,
+    "history": history,
     "deliveries": deliveries,
     "sums": sums,
     "publish": publish,

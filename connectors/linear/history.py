@@ -13,7 +13,7 @@ from connectors.base import Json, Page, Reading
 from connectors.http import Client
 from connectors.lanes import each, side_by_side
 from connectors.linear import queries
-from connectors.linear.site import LANES, listing, numbered, page_of, site_of
+from connectors.linear.site import HISTORY_LANES, listing, numbered, page_of, site_of
 from connectors.linear.whole import is_cut, name_past_labels, read_on
 from domain.workspace import Connection
 
@@ -21,7 +21,8 @@ from domain.workspace import Connection
 async def history(client: Client, connection: Connection, reading: Reading, ids: Sequence[str]) -> AsyncIterator[Page]:
     """Yield the past of the given items, whole issues only. Projects and initiatives have none that could be read.
 
-    `missing` are ids that were not answered: those, and issues that are out of sight.
+    Four requests are under way at a time, so that the present always finds a lane. `missing` are ids that were not
+    answered: those, and issues that are out of sight.
     """
     site = site_of(connection, reading)
 
@@ -40,6 +41,6 @@ async def history(client: Client, connection: Connection, reading: Reading, ids:
         return [*pages[:-1], *(replace(page, missing=tuple(unseen)) for page in pages[-1:])]
 
     groups = [list(ids[at : at + queries.HISTORY_BULK]) for at in range(0, len(ids), queries.HISTORY_BULK)]
-    async with aclosing(numbered(side_by_side(each(groups), work, LANES))) as results:
+    async with aclosing(numbered(side_by_side(each(groups), work, HISTORY_LANES))) as results:
         async for page in results:
             yield page

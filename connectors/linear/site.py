@@ -18,7 +18,7 @@ from connectors.linear import queries
 from domain.errors import RejectedError, VendorUnavailableError
 from domain.workspace import Connection
 
-LANES = 12
+LANES, HISTORY_LANES = 12, 4
 MAX_PAGES = 20_000
 RESTARTS = 2
 """times that one list is begun anew because its cursor was refused"""

@@ -178,6 +178,29 @@ def test_a_bucket_that_runs_low_is_drawn_at_the_budget_of_its_refill():
     assert times[1] - times[0] == pytest.approx(0.4, abs=0.001)
 
 
+def test_what_can_wait_leaves_a_quarter_of_a_window_to_the_others():
+    g = gate(budget=1)
+    answer = Signal(limit=4, remaining=3, reset=NOW + timedelta(minutes=30), pool="points")
+    for _ in range(3):
+        assert g.reserve(PLACE, T, aside=True) == T
+        g.learn(PLACE, answer, NOW)
+    assert g.reserve(PLACE, T, aside=True) == T + 1800
+    assert g.reserve(PLACE, T) == T
+    g.learn(PLACE, answer, NOW)
+    assert g.reserve(PLACE, T) == T + 1800
+
+
+def test_what_can_wait_leaves_a_quarter_of_a_bucket_to_the_others():
+    g = gate(budget=0.4)
+    g.learn(PLACE, Signal(limit=100, remaining=69, refill=5.0), NOW)
+    waiting = [g.reserve(PLACE, T, aside=True) for _ in range(5)]
+    assert waiting[-1] - waiting[0] == pytest.approx(4 / 1.5, abs=0.001)
+    assert g.reserve(PLACE, T) == pytest.approx(T, abs=0.2)
+    g.learn(PLACE, Signal(limit=100, remaining=100, refill=5.0), NOW)
+    again = [g.reserve(PLACE, T + 100, aside=True) for _ in range(2)]
+    assert again[1] - again[0] < 1 / 1.5
+
+
 def test_backoff_doubles_from_two_seconds_to_thirty():
     assert [backoff(attempt, 1.0) for attempt in range(1, 7)] == [2, 4, 8, 16, 30, 30]
     assert backoff(100, 0.7) == pytest.approx(21)

@@ -89,6 +89,10 @@ class Client:
     """As much of a client as a run looks at."""
 
     requests: int = 0
+    waits: bool = False
+
+    def aside(self):
+        return replace(self, waits=True)
 
 
 class Paper:

@@ -87,6 +87,32 @@ async def test_one_broken_connection_stops_no_other(room):
     assert list(await failures(room)) == [("pull", "jira")]
 
 
+async def test_the_past_of_many_is_read_by_a_job_of_its_own_that_no_pull_waits_for(room, item, clock, monkeypatch):
+    monkeypatch.setattr(work, "RECENT", 1)
+    paper, read = room.trackers["jira"], []
+
+    async def history(client, _connection, _reading, ids):
+        read.append((client.waits, list(ids)))
+        yield replace(paper.page([]), kind="history")
+
+    paper.history = history
+    paper.changed = [item(id, updated_at=clock()) for id in ("1", "2", "3")]
+    async with room.context.store.lock("jira.history"):  # one is at it for hours
+        assert await work.do(room, "pull", "jira") is True
+    assert read == []
+    assert ("history", "jira", "soon") in room.asked
+    async with room.context.store.lock("jira"):  # a pull is at it
+        assert await work.do(room, "history", "jira") is True
+    (aside, ids), room.asked = read[0], []
+    assert aside
+    assert {"1", "2", "3"} <= set(ids)
+    clock.at += timedelta(hours=1)
+    paper.changed = [item("1", updated_at=clock())]
+    assert await work.do(room, "pull", "jira") is True
+    assert read[1:] == [(False, ["1"])]
+    assert ("history", "jira", "soon") not in room.asked
+
+
 async def test_a_lock_that_another_holds_is_no_failure(room):
     async with room.context.store.lock("jira"):
         assert await work.do(room, "pull", "jira") is True
