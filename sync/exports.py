@@ -18,14 +18,14 @@ from rollup.report import override_json
 from rollup.views import epic_verdict
 from storage import items as store
 from storage import links as link_store
-from storage import okrs, overrides, rollups
+from storage import okrs, overrides, publications, rollups
 from sync.answers import report
 from sync.context import Context
 from sync.refresh import measure_of
 
 Doc = dict[str, Any]  # Any: a JSON document
 
-KINDS = ("items", "epics", "initiatives", "key-results", "history", "check-ins", "links")
+KINDS = ("items", "epics", "initiatives", "key-results", "history", "check-ins", "links", "publications")
 
 
 def item_document(item: WorkItem, links: Sequence[Link], dimensions: Mapping[str, object]) -> Doc:
@@ -194,6 +194,26 @@ async def check_ins(context: Context) -> AsyncGenerator[Doc, None]:
             }
 
 
+async def told(context: Context) -> AsyncGenerator[Doc, None]:
+    """Yield the log of publishing: who told a place what, when and why, and what else became of it."""
+    async with context.store.read() as tx:
+        async for chunk in publications.every(tx):
+            for deed in chunk:
+                yield {
+                    "at": deed.at,
+                    "target": deed.place.target,
+                    "subject_kind": deed.place.kind,
+                    "subject": deed.place.subject,
+                    "address": deed.key,
+                    "action": deed.action,
+                    "by": deed.by,
+                    "period": deed.period,
+                    "reason": deed.reason,
+                    "before": deed.before,
+                    "after": deed.after,
+                }
+
+
 SOURCES = {
     "items": items,
     "epics": epics,
@@ -202,4 +222,5 @@ SOURCES = {
     "history": history,
     "check-ins": check_ins,
     "links": links,
+    "publications": told,
 }

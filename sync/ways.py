@@ -6,11 +6,13 @@ What is written there, and what becomes of it, is decided elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from connectors.base import Call, Json, Outlet, Reading, Spot, There
 from connectors.http import Client
+from connectors.ratelimit import Signal
 from connectors.registry import open_sink
 from domain.errors import ConfigError, NotFoundError, RejectedError
 from domain.workspace import PublishRow
@@ -52,11 +54,23 @@ async def open_way(
     if row.connection is not None:
         client, reading = sources[row.connection].client, sources[row.connection].reading
     else:
-        client, reading = await stack.enter_async_context(open_sink(row)), NOTHING
+        client, reading = await stack.enter_async_context(open_tool(context, row)), NOTHING
     facts: Mapping[str, Json] = {}
     if outlet.prepare is not None:
         facts = await outlet.prepare(client, row, list(dict.fromkeys(addresses)), reading)
     return Way(row=row, outlet=outlet, client=client, reading=reading, facts=facts)
+
+
+def open_tool(context: Context, row: PublishRow) -> AbstractAsyncContextManager[Client]:
+    """Open the client of a row without a connection; waits and answers are told to the context's watcher."""
+
+    def on_wait(reason: str, until: datetime) -> None:
+        context.watcher.wait(row.id, reason, until)
+
+    def on_answer(status: int | None, seconds: float, signal: Signal) -> None:
+        context.watcher.answered(row.id, status, seconds, signal)
+
+    return open_sink(row, on_wait=on_wait, on_answer=on_answer)
 
 
 def spot_of(context: Context, way: Way, due: Due, told: Published | None) -> Spot:

@@ -22,6 +22,7 @@ class What(StrEnum):
     HISTORY = "history"
     CHECK_INS = "check-ins"
     LINKS = "links"
+    PUBLICATIONS = "publications"
     ALL = "all"
 
 
