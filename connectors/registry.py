@@ -10,7 +10,19 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
-from connectors import github, jira, linear, outgoing, slack
+from connectors import (
+    aha,
+    appfire,
+    asana,
+    github,
+    goals,
+    jira,
+    linear,
+    okr_tracker,
+    operately,
+    outgoing,
+    slack,
+)
 from connectors.base import Connector, Sink
 from connectors.http import Access, Client, Dialect, OnAnswer, OnWait, Sleep, Transport, open_client
 from connectors.sinks import open_target
@@ -30,6 +42,12 @@ WAYS_IN: Mapping[str, tuple[Callable[..., Access], Dialect]] = {
 SINKS: Mapping[str, tuple[Sink, Dialect]] = {
     "slack": (slack.SINK, slack.DIALECT),
     "webhook": (outgoing.SINK, outgoing.DIALECT),
+    "okr_tracker": (okr_tracker.SINK, okr_tracker.DIALECT),
+    "operately": (operately.SINK, operately.DIALECT),
+    "appfire": (appfire.SINK, appfire.DIALECT),
+    "aha": (aha.SINK, aha.DIALECT),
+    "asana": (asana.SINK, asana.DIALECT),
+    "goals": (goals.SINK, goals.DIALECT),
 }
 """tools that are only written to, by the name that `to` has for them, and their manners"""
 

@@ -153,7 +153,7 @@ def began(period: str, now: datetime) -> datetime:
             year, _, week = period.partition("-W")
             first = date.fromisocalendar(int(year), int(week), 1)
         else:
-            first = date.fromisoformat(period)
+            first = date.fromisoformat(period.partition("T")[0])
     except ValueError:
         return now - LOOK_BACK
     return datetime(first.year, first.month, first.day, tzinfo=now.tzinfo) - timedelta(days=1)
