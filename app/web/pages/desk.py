@@ -5,6 +5,7 @@ What a page says is put together in its own file.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -148,7 +149,10 @@ class Ask:
         return self.link(address(kind, id_))
 
     def page(self, template: str, *, title: str, status: int = 200, **values: object) -> Response:
-        """Return a page; `values` are what its template speaks of."""
+        """Return a page; `values` are what its template speaks of.
+
+        One with a seal in it is not compressed, so that its length tells nothing of the seal.
+        """
         text = self.desk.templates.get_template(template).render(
             ask=self,
             title=title,
@@ -158,11 +162,23 @@ class Ask:
             provenance=phrases.provenance(self.there, self.context, self.today if self.day else None, self.now),
             **values,
         )
-        return HTMLResponse(text, status, {"cache-control": "no-store"})
+        headers = {"cache-control": "no-store", "vary": "accept-encoding"}
+        if 'name="seal"' in text or "gzip" not in self.request.headers.get("accept-encoding", ""):
+            return HTMLResponse(text, status, headers)
+        packed = gzip.compress(text.encode(), 5, mtime=0)
+        return HTMLResponse(packed, status, {**headers, "content-encoding": "gzip"})
 
     def waiting(self, title: str, what: str) -> Response:
         """Return the page that stands in for one whose document is on its way; it asks again by itself."""
         return self.page("waiting.html", title=title, what=what)
+
+
+async def stamp(context: Context) -> tuple[Present, str]:
+    """Return the present of a store with the stamp of it: another one after each change that a page could show."""
+    there = await now_there(context)
+    async with context.store.read() as tx:
+        told = await pasts.stamp(tx, context.workspace.digest)
+    return there, f"{told}/{context.today}/{_print(there)}"
 
 
 def environment() -> Environment:

@@ -19,6 +19,8 @@ from sync import publish as publishing
 Doc = dict[str, Any]  # Any: a JSON document
 
 A_PAGE = 50
+OUTLETS = {"jira": "remote_link", "github": "comment", "linear": "attachment"}
+"""what an example writes `as`, by tracker"""
 
 
 async def publish(desk: Desk, request: Request) -> Response:
@@ -60,6 +62,7 @@ async def publish_page(desk: Desk, request: Request, wrong: str, released: str) 
         wrong=wrong,
         released=released,
         connection=next(iter(ask.context.workspace.connections), "jira"),
+        outlet=OUTLETS.get(next((one.type for one in ask.context.workspace.connections.values()), "jira"), "comment"),
     )
 
 

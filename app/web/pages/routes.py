@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -12,9 +13,11 @@ from starlette.staticfiles import StaticFiles
 
 from app.web.needs import Web
 from app.web.pages.desk import STATIC, Desk
+from app.web.pages.live import Bell, live
 from app.web.pages import portfolio, publish, subject, sync
 from app.web.pages.coverage import coverage
 from app.web.pages.overview import overview
+from app.web.pages.whatif import what_if
 from sync.context import Context
 
 Page = Callable[[Desk, Request], Awaitable[Response]]
@@ -27,6 +30,7 @@ PAGES: dict[str, Page] = {
     "/items/{id:path}": subject.item,
     "/portfolio": portfolio.portfolio,
     "/roadmap": portfolio.roadmap,
+    "/what-if": what_if,
     "/coverage": coverage,
     "/sync": sync.sync,
     "/publish": publish.publish,
@@ -54,4 +58,5 @@ def routes(web: Web, source: Callable[[], Context]) -> list[BaseRoute]:
     desk = Desk(web=web, source=source)
     found: list[BaseRoute] = [Route(path, partial(page, desk)) for path, page in PAGES.items()]
     found += [Route(path, partial(page, desk), methods=["POST"]) for path, page in FORMS.items()]
-    return [*found, Mount("/static", Files(directory=STATIC))]
+    found.append(Route("/live", partial(live, desk, Bell())))
+    return [*found, Mount("/static", GZipMiddleware(Files(directory=STATIC), minimum_size=500))]
