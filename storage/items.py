@@ -245,10 +245,11 @@ async def unseen_since(tx: Transaction, day: date) -> set[tuple[str, str]]:
 async def without_history(
     tx: Transaction, connection: str, *, since: datetime | None, after: str, limit: int
 ) -> list[str]:
-    """Return ids, above `after`, of items whose stored history does not reach their `updated_at`."""
+    """Return ids, above `after`, of items in sight whose stored history does not reach their `updated_at`."""
     query = select(items.c.id).where(
         items.c.connection == connection,
         items.c.deleted_at.is_(None),
+        items.c.inaccessible_on.is_(None),
         or_(items.c.history_at.is_(None), items.c.history_at < items.c.updated_at),
         items.c.id > after,
     )

@@ -24,7 +24,7 @@ from domain.workspace import Connection
 
 
 async def history(client: Client, connection: Connection, reading: Reading, ids: Sequence[str]) -> AsyncIterator[Page]:
-    """Yield the past of the given items, whole issues only; milestones and what is gone have none.
+    """Yield the past of the given items, whole issues only; milestones have none, and `missing` are out of sight.
 
     Two requests are under way at a time, so that the present, read by others of the account, goes first.
     """
@@ -57,7 +57,9 @@ async def past(client: Client, site: Site, stream: str, ids: Sequence[str]) -> l
             return await _without_past(client, stream, ids[0])
         middle = len(ids) // 2
         return [*await past(client, site, stream, ids[:middle]), *await past(client, site, stream, ids[middle:])]
-    issues = [node for node in objects(data_of(told)) if isinstance(node.get("timelineItems"), dict)]
+    nodes = data_of(told).get("nodes")
+    there = nodes if isinstance(nodes, list) else []
+    issues = [node for node in objects(there) if isinstance(node.get("timelineItems"), dict)]
     mended = [await _completed(client, site, issue) for issue in issues]
     return [
         Page(
@@ -67,6 +69,7 @@ async def past(client: Client, site: Site, stream: str, ids: Sequence[str]) -> l
             body=orjson.dumps(told) if any(mended) else answer.body,
             read_at=answer.sent_at,
             items=len(issues),
+            missing=tuple(id for id, node in zip(ids, there, strict=False) if node is None),
             payload=told,
         )
     ]

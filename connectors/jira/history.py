@@ -5,7 +5,7 @@ Pages hold whole issues only; what a change means is told by `parse`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
@@ -29,7 +29,10 @@ _HISTORY_FIELDS = (
 
 
 async def history(client: Client, connection: Connection, reading: Reading, ids: Sequence[str]) -> AsyncIterator[Page]:
-    """Yield the past of the given items, whole issues only: a changelog that Jira cuts is read to its end."""
+    """Yield the past of the given items, whole issues only: a changelog that Jira cuts is read to its end.
+
+    `missing` are issues that are out of sight.
+    """
     site = site_of(client, connection, reading)
     size = queries.BULK if site.server else queries.HISTORY_BULK
 
@@ -47,7 +50,7 @@ async def history(client: Client, connection: Connection, reading: Reading, ids:
 async def _cloud_history(client: Client, site: Site, asked: list[str]) -> tuple[Page, list[str]]:
     """Read the changelogs of up to a thousand issues, and tell which have remote links.
 
-    Issues without a change get an empty changelog.
+    Issues in sight without a change get an empty changelog.
     """
     fields = () if client.notes.get("all history fields") else _history_fields(site)
     try:
@@ -57,11 +60,26 @@ async def _cloud_history(client: Client, site: Site, asked: list[str]) -> tuple[
             raise
         client.notes["all history fields"] = True
         return await _cloud_history(client, site, asked)
-    body = orjson.dumps(
-        {"issueChangeLogs": [{"issueId": id, "changeHistories": entries} for id, entries in logs.items()]}
-    )
+    hidden = await _hidden(client, [id for id, entries in logs.items() if not entries])
+    told = [{"issueId": id, "changeHistories": entries} for id, entries in logs.items() if id not in hidden]
+    body = orjson.dumps({"issueChangeLogs": told})
     linked = linked_in(logs) if not fields else await _linked(client, asked)
-    return Page(kind="history", stream="history", number=0, body=body, read_at=read_at, items=len(logs)), linked
+    return _page(body, read_at, len(told), hidden), linked
+
+
+def _page(body: bytes, read_at: datetime, issues: int, missing: Iterable[str]) -> Page:
+    return Page(
+        kind="history", stream="history", number=0, body=body, read_at=read_at, items=issues, missing=tuple(missing)
+    )
+
+
+async def _hidden(client: Client, silent: Sequence[str]) -> dict[str, None]:
+    """Return the issues that are out of sight: changelogs in bulk leave them out as they do those without a change."""
+    hidden = dict.fromkeys(silent)
+    for at in range(0, len(silent), queries.BULK):
+        for id in (await find(client, queries.bulk_fetch(silent[at : at + queries.BULK], ["created"]))).ids:
+            hidden.pop(id, None)
+    return hidden
 
 
 async def _linked(client: Client, asked: list[str]) -> list[str]:
@@ -148,11 +166,13 @@ async def _server_history(client: Client, site: Site, asked: list[str]) -> tuple
         if error.status != 400:
             raise
         issues, read_at, body = [], client.now, b""
-    there = {str(issue["id"]) for issue in issues}
-    mended = False
-    for id in (id for id in asked if id not in there):
+    hidden, mended = dict.fromkeys(asked), False
+    for issue in issues:
+        hidden.pop(str(issue["id"]), None)
+    for id in list(hidden):
         if (alone := await _alone(client, site, id)) is not None:
             issues.append(alone)
+            del hidden[id]
             mended = True
     for issue in issues:
         log = issue.get("changelog")
@@ -164,7 +184,7 @@ async def _server_history(client: Client, site: Site, asked: list[str]) -> tuple
     if mended or not body:
         body = orjson.dumps({"issues": issues})
     linked = linked_in({str(one["id"]): one["changelog"]["histories"] for one in issues})
-    return Page(kind="history", stream="history", number=0, body=body, read_at=read_at, items=len(issues)), linked
+    return _page(body, read_at, len(issues), hidden), linked
 
 
 async def _alone(client: Client, site: Site, id: str) -> dict[str, Any] | None:

@@ -36,13 +36,13 @@ async def test_a_past_that_takes_too_long_is_read_for_fewer_at_once(github, disc
     assert sum(page.items for page in pages) == 20
 
 
-async def test_what_is_gone_and_milestones_have_no_past(github, discovered, connection):
+async def test_milestones_have_no_past_and_that_of_what_is_gone_is_missing(github, discovered, connection):
     api = github.repository("api", 2)
     milestone = github.site.add_milestone(api, "Beta")
     github.site.delete(gone := api.issues[1])
     async with discovered(connection, github) as session:
         pages = await session.history([api.issues[0].id, gone.id, milestone.id])
-    assert [page.items for page in pages] == [1]
+    assert [(page.items, page.missing) for page in pages] == [(1, (gone.id,))]
     assert session.transitions(pages) == []
 
 

@@ -218,6 +218,7 @@ async def test_one_dead_id_does_not_fail_a_chunk_on_data_center(
 
 
 async def test_history_is_whole_and_empty_where_nothing_changed(jira, client_on, connection, reading, make_issue):
+    jira.add(make_issue(1), make_issue(2))
     first = {"issueId": "1", "changeHistories": [{"id": "1", "created": 1, "items": []}]}
     second = {"issueId": "1", "changeHistories": [{"id": "2", "created": 2, "items": []}]}
     jira.plan(
@@ -240,6 +241,19 @@ async def test_history_is_whole_and_empty_where_nothing_changed(jira, client_on,
         "customfield_10020", "labels",
     ]  # fmt: skip
     assert asked[1]["nextPageToken"] == "t"
+
+
+@pytest.mark.parametrize("site", ["cloud", "server"])
+async def test_the_past_of_what_is_out_of_sight_is_missing_not_empty(
+    jira, server, client_on, connection, reading, server_reading, make_issue, site
+):
+    fake, facts = (jira, reading) if site == "cloud" else (server, server_reading)
+    fake.add(make_issue(1), make_issue(2))
+    fake.histories = {1: [LINKED | {"items": []}]}
+    async with client_on(fake) as client:
+        (page,) = await collect(CONNECTOR.history(client, connection, facts, ["1", "2", "3"]))
+    assert page.missing == ("3",)
+    assert CONNECTOR.parse("history", page.body, connection, facts).history_of == ("1", "2")
 
 
 async def test_history_falls_back_to_all_fields_where_a_field_is_refused(jira, client_on, connection, reading):
