@@ -1,7 +1,8 @@
 """How many signed webhooks a second are accepted, beside a bare Starlette endpoint that inserts one row a request.
 
-`python -m bench.receiver [--webhooks N]`. Both are served by processes of their own over SQLite, each commit synced to
-the disk, and sent the same by a third. Ends with 1 where a bound is missed or a delivery is.
+`python -m bench.receiver [--database URL] [--webhooks N]`. Both are served by processes of their own over SQLite, or
+over the empty PostgreSQL database that is named, each commit synced to the disk, and sent the same by a third. Ends
+with 1 where a bound is missed or a delivery is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import asyncio
 import contextlib
 import json
 import random
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -24,23 +24,20 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import aiosqlite
 import orjson
+from sqlalchemy import select
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from app.web.app import application
 from app.web.metrics import Metrics
 from app.web.needs import Web
 from app.web.server import serve
+from bench.endpoint import endpoint, keeping
 from bench.runs import ROOT, Row
 from config.log import configure
-from connectors.github.webhook import delivery_id, event_of, verify
 from connectors.signature import sign
-from domain.errors import SignatureError
 from domain.workspace import Connection, Secret, Workspace
+from storage import inbox
 from storage.engine import open_store
 from sync.arrivals import open_arrivals
 
@@ -93,7 +90,7 @@ async def ours(database: str) -> None:
     secret = Secret("env:BENCH", SECRET)
     connection = Connection(name=NAME, type="github", url="https://api.github.com", webhook_secret=secret)
     workspace = Workspace(name="bench", timezone="UTC", connections={NAME: connection})
-    store, metrics = await open_store(f"sqlite:///{database}"), Metrics("bench")
+    store, metrics = await open_store(database), Metrics("bench")
     async with open_arrivals(store, lambda name: None) as arrivals:
         web = Web(
             version="bench",
@@ -106,30 +103,9 @@ async def ours(database: str) -> None:
 
 
 async def plain(database: str) -> None:
-    """Serve the endpoint that everybody would write, with the same promise: one row and one synced commit a request."""
-    async with aiosqlite.connect(database, isolation_level=None) as db:
-        await db.execute("pragma journal_mode=wal")
-        await db.execute("pragma synchronous=full")
-        await db.execute(
-            "create table if not exists inbox (id integer primary key, connection text, delivery_id text, event text,"
-            " received_at text, body blob, unique (connection, delivery_id))"
-        )
-
-        async def receive(request: Request) -> Response:
-            body = await request.body()
-            try:
-                verify(request.headers, body, SECRET, datetime.now(UTC))
-            except SignatureError as error:
-                return JSONResponse({"error": str(error)}, 401)
-            row = (NAME, delivery_id(request.headers, body), event_of(request.headers), time.time(), body)
-            await db.execute(
-                "insert into inbox (connection, delivery_id, event, received_at, body) values (?, ?, ?, ?, ?)"
-                " on conflict do nothing",
-                row,
-            )
-            return JSONResponse({"status": "accepted"})
-
-        await forever(Starlette(routes=[Route("/webhooks/{connection}", receive, methods=["POST"])]))
+    """Serve the endpoint beside it until killed."""
+    async with keeping(database) as keep:
+        await forever(endpoint(NAME, SECRET, keep))
 
 
 async def forever(app: Starlette) -> None:
@@ -171,11 +147,11 @@ async def send(url: str, count: int, seed: int, rate: float | None) -> dict[str,
 
 
 @contextlib.contextmanager
-def served(which: str, database: Path) -> Iterator[str]:
-    """Run a server in a process of its own, its log beside its database, and yield its address."""
-    command = [sys.executable, "-m", "bench.receiver", "--serve", which, "--database", str(database)]
+def served(which: str, database: str, folder: Path) -> Iterator[str]:
+    """Run a server in a process of its own, its log in a folder, and yield its address."""
+    command = [sys.executable, "-m", "bench.receiver", "--serve", which, "--database", database]
     with (
-        database.with_suffix(".log").open("w") as log,
+        (folder / f"{which}.log").open("w") as log,
         subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
         ) as server,
@@ -198,10 +174,14 @@ def sent(url: str, count: int, seed: int, rate: float | None = None) -> dict[str
     return found
 
 
-def kept(database: Path) -> set[str]:
-    """Return the ids of the deliveries that a server stored."""
-    with contextlib.closing(sqlite3.connect(database)) as db:
-        return {row[0] for row in db.execute("select delivery_id from inbox")}
+async def kept(database: str) -> set[str]:
+    """Return the ids of the deliveries that the receiver stored."""
+    store = await open_store(database)
+    try:
+        async with store.read() as tx:
+            return set(await tx.scalars(select(inbox.inbox.c.delivery_id)))
+    finally:
+        await store.close()
 
 
 def genuine(count: int, seed: int) -> set[str]:
@@ -214,19 +194,23 @@ def _is_ours(headers: dict[str, str], body: bytes) -> bool:
     return headers["x-hub-signature-256"] == sign(SECRET, body, prefix="sha256=")
 
 
-def measured(count: int, folder: Path) -> list[Row]:
-    """Run both and judge: of two runs at full speed the better one counts, then ours is sent a tenth of that."""
+def measured(count: int, folder: Path, database: str | None = None) -> list[Row]:
+    """Run both and judge: of two runs at full speed the better one counts, then ours is sent a tenth of that.
+
+    `database` is the URL of an empty one at PostgreSQL; None stands for SQLite files in the folder.
+    """
+    beside, own = (database or f"sqlite:///{folder}/{which}.db" for which in ("plain", "ours"))
     runs, slow = dict.fromkeys((1, 2), count), min(count, PACED)
     first = {0: count // 10}  # in which all is imported and made
-    with served("plain", folder / "plain.db") as url:
+    with served("plain", beside, folder) as url:
         sent(url, first[0], 0)
         plain_rate = max(sent(url, size, seed)["rate"] for seed, size in runs.items())
-    with served("ours", folder / "ours.db") as url:
+    with served("ours", own, folder) as url:
         sent(url, first[0], 0)
         rate = max(sent(url, size, seed)["rate"] for seed, size in runs.items())
         paced = sent(url, slow, 3, rate=rate / 10)
     expected = set().union(*(genuine(size, seed) for seed, size in {**first, **runs, 3: slow}.items()))
-    wrong = len(expected ^ kept(folder / "ours.db"))
+    wrong = len(expected ^ asyncio.run(kept(own)))
     rates = f"{rate:.0f} a second; plain {plain_rate:.0f}"
     spread = f"median {paced['median']:.1f} ms, p99 {paced['p99']:.1f} ms at {rate / 10:.0f} a second"
     share, tail = rate / plain_rate, paced["p99"] / paced["median"]
@@ -241,7 +225,8 @@ def main() -> int:
     """Run what is asked for and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--webhooks", type=int, default=10_000)
-    for internal in ("--serve", "--database", "--send"):
+    parser.add_argument("--database", help="URL of an empty PostgreSQL database instead of SQLite files")
+    for internal in ("--serve", "--send"):
         parser.add_argument(internal, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=float, help=argparse.SUPPRESS)
@@ -253,7 +238,7 @@ def main() -> int:
         print(json.dumps(asyncio.run(send(chosen.send, chosen.webhooks, chosen.seed, chosen.rate))))
         return 0
     with tempfile.TemporaryDirectory(prefix="keyrail-bench-") as name:
-        rows = measured(chosen.webhooks, Path(name))
+        rows = measured(chosen.webhooks, Path(name), chosen.database)
     for row in rows:
         print(row)
     return 0 if all(row.passed for row in rows) else 1
