@@ -67,7 +67,7 @@ class Published:
 
 
 async def enqueue(tx: Transaction, due: Due) -> None:
-    """Put a row, or fold it into the one that waits already; one that failed stays failed until it says another thing."""
+    """Put a row, or fold it into the one that waits; one that failed stays failed until it says another thing."""
     row = {
         **columns_of(due.place),
         "content": dict(due.content),
@@ -187,7 +187,7 @@ async def override(tx: Transaction, place: Place, instant: datetime) -> None:
 
 
 async def release(tx: Transaction, target: str, subject: str) -> list[Published]:
-    """Give back the places of a subject that a human overrode or whose outcome is uncertain; return them as they were."""
+    """Give back the places of a subject that a human overrode or that are uncertain; return them as they were."""
     held = (
         publications.c.target == target,
         publications.c.subject == subject,

@@ -53,6 +53,13 @@ async def latest(tx: Transaction, action: str) -> dict[Place, Deed]:
     return {deed.place: deed for deed in map(deed_of, rows)}
 
 
+async def key_of(tx: Transaction, place: Place) -> str:
+    """Return the address of a place as people knew it last; the vendor's id where nothing was noted of it."""
+    here = (log.c[name] == value for name, value in columns_of(place).items())
+    found: str | None = await tx.scalar(select(log.c.key).where(*here).order_by(log.c.number.desc()).limit(1))
+    return place.address if found is None else found
+
+
 async def every(tx: Transaction, *, size: int = 1000) -> AsyncIterator[list[Deed]]:
     """Yield all entries in the order that they were made, in chunks."""
     after = 0

@@ -97,7 +97,7 @@ async def settle(context: Context, *, by: str) -> None:
                 deed = Deed(
                     at=context.now(),
                     place=told.place,
-                    key=told.place.address,
+                    key=await publications.key_of(tx, told.place),
                     action="uncertain",
                     by=by,
                     reason="the run that sent it ended before the answer came",

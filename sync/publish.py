@@ -5,7 +5,7 @@ Which subjects and places there are, what is worth a write and how one is made a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from connectors.base import Outlet
 from domain.errors import UsageError
 from domain.workspace import PublishRow
 from storage import outbox, publications
+from storage.engine import Transaction
 from storage.outbox import Due, Place, Published
 from storage.publications import Deed
 from sync import journal, present
@@ -58,7 +59,8 @@ async def plan(
             if outlet is not None and target in (None, row.id):
                 subjects = await subjects_of(tx, context, row, doc, current, made)
                 places = await places_of(tx, context, row, outlet, subjects, made)
-                writes += [*wanted(planning, row, outlet, subjects, places), *unwanted(planning, row, outlet, places)]
+                writes += wanted(planning, row, outlet, subjects, places)
+                writes += [write async for write in unwanted(tx, planning, row, outlet, places)]
     return [write for write in writes if subject is None or write.place.subject == subject]
 
 
@@ -100,14 +102,16 @@ def wanted(
             )
 
 
-def unwanted(planning: Planning, row: PublishRow, outlet: Outlet, places: Places) -> Iterator[Write]:
+async def unwanted(
+    tx: Transaction, planning: Planning, row: PublishRow, outlet: Outlet, places: Places
+) -> AsyncIterator[Write]:
     """Yield the removal of what a row once wrote where it is linked no more."""
     for place, told in planning.ledger.items():
         linked = {address for address, _ in places.get(place.subject, ())}
         if place.target == row.id and place.address not in linked and told.overridden_at is None:
             yield Write(
                 place=place,
-                key=place.address,
+                key=await publications.key_of(tx, place),
                 action="delete",
                 before=content_of(told.content),
                 after=None,
@@ -157,7 +161,7 @@ async def release(context: Context, what: str, reason: str | None, *, by: str) -
             deed = Deed(
                 at=context.now(),
                 place=told.place,
-                key=told.place.address,
+                key=await publications.key_of(tx, told.place),
                 action="released",
                 by=by,
                 reason=reason,

@@ -61,7 +61,7 @@ def test_people_get_words_that_fit_their_terminal(company, command, columns):
 
 
 @pytest.mark.parametrize(
-    "what", ["items", "epics", "initiatives", "key-results", "history", "check-ins", "links", "publications", "all"]
+    "what", ["items", "epics", "initiatives", "key-results", "history", "check-ins", "links", "all"]
 )
 def test_an_export_is_a_document_a_line(company, what):
     ended = company.run("export", what, "--json")

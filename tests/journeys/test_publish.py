@@ -157,6 +157,15 @@ def test_what_a_person_wrote_stays_until_it_is_given_back(published):
     assert links(published)["PAY-1", KEY.format("I1")]["title"].startswith("One-click pay: 83 %")
     nothing = published.run("publish", "--release", "jira-badge:I1", "--reason", "again", code=2)
     assert "no place of it is overridden" in nothing.words
+    told = [one for one in published.run("export", "publications").lines if one["address"] == "PAY-1"]
+    assert [(one["action"], one["reason"]) for one in told] == [
+        ("created", "first time"),
+        ("overridden", "changed by a person"),
+        ("released", "agreed with Maria"),
+        ("updated", "given back after a person's change"),
+    ]
+    assert {one["by"] for one in told} == {getpass.getuser()}
+    assert told[1]["after"]["title"] == "Ask Maria"
 
 
 def test_a_link_that_a_person_took_away_stays_away(published):
