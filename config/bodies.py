@@ -53,7 +53,7 @@ def _encoded(value: object) -> object:
 
 def body_problem(text: str) -> str | None:
     """Return what is wrong with the template of a body; None if nothing is."""
-    if problem := jinja.template_problem(text, (SAMPLE, BARE)):
+    if problem := jinja.template_problem(text, SAMPLE, BARE):
         return problem
     try:
         for sample in (SAMPLE, BARE):
