@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Text, and_, bindparam, cast, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.selectable import TableValuedAlias
@@ -32,6 +32,8 @@ census_ids = Base.metadata.tables[CensusId.__tablename__]
 
 CHUNK = 500
 """ids in one `in (…)`"""
+
+Id = TypeVar("Id", str, int)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +238,25 @@ async def stream(tx: Transaction, *, connection: str | None = None, size: int = 
         after = (rows[-1].connection, rows[-1].id)
 
 
+async def as_mapped(tx: Transaction, *, size: int = 2000) -> AsyncIterator[Sequence[Any]]:  # Any: SQLAlchemy rows
+    """Yield what mapping looks at and what it made of all items, in the order of `stream`.
+
+    The rows are connection, id, parent_id, and as JSON texts own, dimensions and data: a chunk of them decoded would
+    be ten times as large.
+    """
+    after = ("", "")
+    texts = [cast(column, Text) for column in (items.c.own, items.c.dimensions, items.c.data)]
+    asked = select(items.c.connection, items.c.id, items.c.parent_id, *texts)
+    while True:
+        query = asked.where(tuple_(items.c.connection, items.c.id) > after).order_by(items.c.connection, items.c.id)
+        rows = (await tx.execute(query.limit(size))).all()
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        after = (rows[-1][0], rows[-1][1])
+
+
 async def unseen_since(tx: Transaction, day: date) -> set[tuple[str, str]]:
     """Return connection and id of the items that our account lost from sight on a local day or earlier."""
     query = select(items.c.connection, items.c.id).where(items.c.inaccessible_on <= day)
@@ -427,7 +448,7 @@ def entries(tx: Transaction, name: str) -> TableValuedAlias:
     return func.json_each(items.c.data, f"$.{name}").table_valued("value")
 
 
-def parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+def parts(ids: Sequence[Id]) -> Iterable[Sequence[Id]]:
     """Cut ids into pieces that fit into one statement."""
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
 

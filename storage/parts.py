@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, select
 
 from storage.engine import Transaction
 from storage.items import items
@@ -70,18 +70,27 @@ async def load(tx: Transaction, kind: str, id_: str, groups: Collection[Ref]) ->
     return found
 
 
-async def replace(
-    tx: Transaction, kind: str, id_: str, made: Mapping[Ref, object], groups: Collection[Ref] | None = None
-) -> None:
-    """Write parts of a subject in the place of those of some groups, or (None) of all it had."""
-    if groups is None:
-        await tx.execute(delete(parts).where(parts.c.kind == kind, parts.c.id == id_))
-    else:
-        for where in of_subject(kind, id_, groups):
-            await tx.execute(delete(parts).where(where))
+async def replace(tx: Transaction, kind: str, id_: str, made: Mapping[Ref, object], groups: Collection[Ref]) -> None:
+    """Write parts of a subject in the place of those of some groups."""
+    for where in of_subject(kind, id_, groups):
+        await tx.execute(delete(parts).where(where))
+    await add(tx, {(kind, id_): made})
+
+
+async def replace_all(tx: Transaction, made: Mapping[tuple[str, str], Mapping[Ref, object]]) -> None:
+    """Write the parts of subjects, by kind and id, in the place of all they had."""
+    if made:
+        statement = delete(parts).where(parts.c.kind == bindparam("of_kind"), parts.c.id == bindparam("of_id"))
+        await tx.execute(statement, [{"of_kind": kind, "of_id": id_} for kind, id_ in made])
+        await add(tx, made)
+
+
+async def add(tx: Transaction, made: Mapping[tuple[str, str], Mapping[Ref, object]]) -> None:
+    """Write parts that are not there."""
     rows = [
         {"kind": kind, "id": id_, "connection": connection, "parent": parent, "data": text_of(part)}
-        for (connection, parent), part in sorted(made.items(), key=lambda one: one[0])
+        for (kind, id_), theirs in made.items()
+        for (connection, parent), part in sorted(theirs.items(), key=lambda one: one[0])
     ]
     if rows:
         await tx.execute(insert(parts), rows)

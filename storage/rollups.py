@@ -169,8 +169,10 @@ class Shelf:
                 self.holding.setdefault(initiative, []).append(number)
         self.waiting = Counter(number for initiatives in wanted for number in self.numbers(initiatives))
         self.rows: dict[tuple[str, int], tuple[list[Fact], list[Node]]] = {}
+        self.nodes: dict[str, dict[Ref, Node]] = {}
+        """by measure, what has children: it may stand above facts of others"""
 
-    def numbers(self, initiatives: Collection[str]) -> list[int]:
+    def numbers(self, initiatives: Iterable[str]) -> list[int]:
         """Return the scopes that hold one of the initiatives."""
         return sorted({number for initiative in initiatives for number in self.holding.get(initiative, ())})
 
@@ -194,23 +196,41 @@ async def open_shelf(tx: Transaction, wanted: Iterable[Collection[str]] = ()) ->
     return Shelf({number: frozenset(link.initiative for link in links) for number, links in scopes.items()}, wanted)
 
 
-async def shelved(tx: Transaction, shelf: Shelf, initiatives: Collection[str], *, measure: str) -> Facts:
-    """Return what `facts` does, bucketed, and read what the shelf lacks alone."""
-    numbers = shelf.numbers(initiatives)
+async def stock(tx: Transaction, shelf: Shelf, initiatives: Iterable[str], *, measure: str) -> None:
+    """Read the facts of initiatives that the shelf lacks, and what stands above them, with few statements for all."""
+    missing = [number for number in shelf.numbers(initiatives) if (measure, number) not in shelf.rows]
+    if not missing:
+        return
     asked = asked_for(tx, measure, bucketed=True)
     nodes = with_parent(select(*asked, *NODE))
-    missing = [number for number in numbers if (measure, number) not in shelf.rows]
     for number in missing:
         shelf.rows[measure, number] = ([], [])
-    if missing:
-        wanted = items.c.scope.in_(missing)
+    for part in parts(missing):
+        wanted = items.c.scope.in_(part)
         for row in await tx.execute(folded(asked).where(wanted)):
             shelf.rows[measure, row[SCOPE]][0].append(fact(row, shelf.names, row[-1]))
         for row in await tx.execute(nodes.where(wanted, COUNTED, HAS_CHILDREN)):
             shelf.rows[measure, row[SCOPE]][1].append(node_of(row, shelf.names))
-    rows = [row for number in numbers for row in shelf.rows[measure, number][0]]
-    found = {(node.fact.connection, node.id): node for number in numbers for node in shelf.rows[measure, number][1]}
-    await add_ancestors(tx, found, rows, nodes, shelf.names)
+    there = [shelf.rows[measure, number] for number in missing]
+    found = {(node.fact.connection, node.id): node for _, inside in there for node in inside}
+    await add_ancestors(tx, found, [fact for facts, _ in there for fact in facts], nodes, shelf.names)
+    shelf.nodes.setdefault(measure, {}).update(found)
+
+
+async def shelved(tx: Transaction, shelf: Shelf, initiatives: Collection[str], *, measure: str) -> Facts:
+    """Return what `facts` does, bucketed, and read what the shelf lacks alone."""
+    await stock(tx, shelf, initiatives, measure=measure)
+    there = [shelf.rows[measure, number] for number in shelf.numbers(initiatives)]
+    rows = [fact for facts, _ in there for fact in facts]
+    found = {(node.fact.connection, node.id): node for _, inside in there for node in inside}
+    known = shelf.nodes.get(measure, {})
+    waiting = {(row.connection, row.parent) for row in rows}
+    waiting |= {(node.fact.connection, node.fact.parent) for node in found.values()}
+    while waiting:
+        connection, id_ = waiting.pop()
+        if id_ is not None and (connection, id_) not in found and (connection, id_) in known:
+            node = found[connection, id_] = known[connection, id_]
+            waiting.add((connection, node.fact.parent))
     return Facts(rows=tuple(rows), nodes=tuple(found.values()))
 
 
@@ -367,24 +387,34 @@ async def scopes_of(tx: Transaction, initiatives: Collection[str]) -> dict[int, 
     return await load_scopes(tx, list(await tx.scalars(query)))
 
 
-async def save(
-    tx: Transaction, kind: str, id_: str, progress: Progress, flow: Flow, total: Total | None = None
-) -> None:
-    """Keep the delivery of a subject, its flow, which forecasts are made of, and the sum of its parts if it has one."""
-    done = {day.isoformat(): count for day, count in sorted(flow.done.items())}
-    data = {
-        "progress": asdict(progress),
-        "flow": {"done": done, "remaining": flow.remaining, "first": flow.first},
+class Kept(NamedTuple):
+    """The delivery of a subject, its flow, which forecasts are made of, and the sum of its parts if it has one."""
+
+    kind: str
+    id: str
+    progress: Progress
+    flow: Flow
+    total: Total | None = None
+
+
+async def save(tx: Transaction, found: Sequence[Kept]) -> None:
+    """Keep the delivery of subjects."""
+    if found:
+        await tx.execute(upsert(tx, rollups, ("data", "valid_until", "terms", "total")), [row_of(one) for one in found])
+
+
+def row_of(one: Kept) -> dict[str, Any]:
+    """Return the row of a subject's delivery."""
+    done = {day.isoformat(): count for day, count in sorted(one.flow.done.items())}
+    flow = {"done": done, "remaining": one.flow.remaining, "first": one.flow.first}
+    return {
+        "kind": one.kind,
+        "id": one.id,
+        "data": {"progress": asdict(one.progress), "flow": flow},
+        "valid_until": one.progress.valid_until,
+        "terms": one.total.terms if one.total else None,
+        "total": text_of(one.total.part) if one.total else None,
     }
-    row = {
-        "kind": kind,
-        "id": id_,
-        "data": data,
-        "valid_until": progress.valid_until,
-        "terms": total.terms if total else None,
-        "total": text_of(total.part) if total else None,
-    }
-    await tx.execute(upsert(tx, rollups, ("data", "valid_until", "terms", "total")), [row])
 
 
 async def totals(tx: Transaction, ids: Collection[str], today: date) -> dict[tuple[str, str], Total]:

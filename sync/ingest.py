@@ -24,7 +24,7 @@ from domain.work import Category, Delete, Ignored, ItemRef, Refetch, Transition,
 from storage import checkpoints, dirty, inbox
 from storage import items as store
 from storage import links as link_store
-from storage.engine import Transaction
+from storage.engine import Transaction, dumps, loads
 from storage.items import Stored
 from storage.links import Ref
 from sync.context import Context, Source
@@ -496,7 +496,7 @@ async def remap(
         parent = parents.get((settled.connection, settled.parent_id)) if settled.parent_id else None
         own = mapper.own(settled, parent, (raw or {}).get(settled.id), settled.former_keys)
         created += created_rows(settled, own) if not settled.deleted else []
-        if settled != row.item or own.pairs != row.own or own.dimensions != row.dimensions:
+        if settled != row.item or own.pairs != row.own or as_stored(own.dimensions) != row.dimensions:
             rows.append(store.row_of(settled, own_rows(own), own.dimensions, row.read_at, zone))
             changed.append((settled.connection, settled.id))
     await store.rewrite(tx, rows)
@@ -670,6 +670,11 @@ def place(item: WorkItem) -> tuple[object, ...]:
 def own_rows(own: Own) -> list[dict[str, object]]:
     """Return an item's own links as they are stored."""
     return [{"initiative": link.initiative, "rule": link.rule, "also": also} for link, also in own.pairs]
+
+
+def as_stored(dimensions: Mapping[str, object]) -> Any:  # Any: a JSON object
+    """Return dimensions as they are read from the store."""
+    return loads(dumps(dimensions)) if dimensions else {}
 
 
 def created_rows(item: WorkItem, own: Own) -> list[dict[str, object]]:

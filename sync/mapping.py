@@ -252,7 +252,10 @@ class Mapper:
 
     def rules_for(self, item: WorkItem) -> tuple[Rule, ...]:
         """Return the rules that an item of this connection, tracker and level can match, in order."""
-        kind = (item.connection, item.tracker, item.level)
+        return self.rules_of((item.connection, item.tracker, item.level))
+
+    def rules_of(self, kind: Kind) -> tuple[Rule, ...]:
+        """Return the rules that items of a kind can match, in order."""
         rules = self.kinds.get(kind)
         if rules is None:
             rules = self.kinds[kind] = tuple(rule for rule in self.rules if possible(rule.stated.when, kind))

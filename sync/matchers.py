@@ -226,12 +226,18 @@ def getter(name: str) -> Callable[[WorkItem], object]:
 
 def named_field(name: str) -> Callable[[WorkItem], object]:
     """Return the function that reads one of the operator's own `fields`; their names compare without case."""
+    read = among_fields(name)
+    return lambda item: read(item.fields)
+
+
+def among_fields(name: str) -> Callable[[Mapping[str, object]], object]:
+    """Return the function that reads a field among an item's `fields`, without regard to the case of its name."""
     folded = name.casefold()
 
-    def read(item: WorkItem) -> object:
-        if name in item.fields or not item.fields:
-            return item.fields.get(name)
-        return next((value for key, value in item.fields.items() if key.casefold() == folded), None)
+    def read(fields: Mapping[str, object]) -> object:
+        if name in fields or not fields:
+            return fields.get(name)
+        return next((value for key, value in fields.items() if key.casefold() == folded), None)
 
     return read
 

@@ -6,9 +6,10 @@ A change re-computes only what it can reach; `rebuild` re-computes all, and both
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import NamedTuple
 
 from domain.facts import Facts, Flow, Progress
 from domain.okr import Initiative, ManualRollup
@@ -19,16 +20,19 @@ from rollup.parts import Part, merge, separable
 from rollup.scope import Scope, all_initiatives, combine, contributors, delivered, fingerprint, scopes_of
 from rollup.scope import parts as parts_of
 from storage import checkpoints, closes, dirty, links, okrs, overrides, parts, rollups
-from storage import items as store
 from storage.engine import Transaction
 from storage.links import Ref
 from sync import present as presents
 from sync.context import Context
-from sync.ingest import MAPPED, Ingested, remap, remap_by_payload, remap_refs
+from sync.ingest import MAPPED, Ingested, remap_refs
 from sync.links import mirroring, relink, relink_all
+from sync.remapping import remap_all
 
 FORECASTS = "forecasts"
 """the note with the forecasts of a day"""
+
+AT_ONCE = 50
+"""subjects whose facts are read, and whose numbers are written, with the same statements"""
 
 
 async def refresh(tx: Transaction, context: Context, done: Ingested) -> set[str]:
@@ -63,10 +67,7 @@ async def find_parents(tx: Transaction, context: Context) -> Ingested:
 async def rebuild(tx: Transaction, context: Context) -> set[str]:
     """Map the whole store again by today's file and re-compute everything, asking no tracker."""
     await links.forget_created(tx)
-    async for chunk in store.stream(tx):
-        await remap(tx, context, chunk)
-    if context.mapper.uses_raw:
-        await remap_by_payload(tx, context)
+    await remap_all(tx, context)
     return await settle_all(tx, context)
 
 
@@ -147,20 +148,47 @@ async def roll_up(
     if not waiting:
         return computed
     shares = {id_: served[id_] if kind == "key_result" else {id_: 1.0} for id_, kind in waiting}
-    shelf = await rollups.open_shelf(tx, [shares[id_] for id_, kind in waiting if kind == "key_result"])
-    for id_, kind in waiting:
-        if id_ in computed:
-            continue
-        scope = scopes[id_]
-        found = await rollups.shelved(tx, shelf, shares[id_], measure=measure_of(scope.policies))
-        shelf.took(shares[id_])
-        await compute(tx, context, kind, scope, found)
-        computed.add(id_)
-        for inner in sorted(wanted & set(shares[id_]) - computed):
-            if measure_of(scopes[inner].policies) == measure_of(scope.policies):
-                await compute(tx, context, "initiative", scopes[inner], found)
-                computed.add(inner)
-    return computed
+    order = together(waiting, shares)
+    shelf = await rollups.open_shelf(tx, [shares[id_] for id_, _ in order])
+    for start in range(0, len(order), AT_ONCE):
+        some = [(kind, scopes[id_]) for id_, kind in order[start : start + AT_ONCE]]
+        await compute_some(tx, context, shelf, some, shares)
+    return computed | shares.keys()
+
+
+async def compute_some(
+    tx: Transaction,
+    context: Context,
+    shelf: rollups.Shelf,
+    subjects: Sequence[tuple[str, Scope]],
+    shares: Mapping[str, Mapping[str, float]],
+) -> None:
+    """Compute the delivery of subjects (kind, scope) from the initiatives of their `shares`, and keep it."""
+    asked: dict[str, set[str]] = {}
+    for _, scope in subjects:
+        asked.setdefault(measure_of(scope.policies), set()).update(shares[scope.id])
+    for measure, initiatives in asked.items():
+        await rollups.stock(tx, shelf, initiatives, measure=measure)
+    made: list[Computed] = []
+    for kind, scope in subjects:
+        found = await rollups.shelved(tx, shelf, shares[scope.id], measure=measure_of(scope.policies))
+        shelf.took(shares[scope.id])
+        made.append(compute(kind, scope, found, context.today))
+    await keep(tx, context, made)
+    await parts.replace_all(tx, {(one.kind, one.scope.id): one.parts for one in made})
+
+
+def together(subjects: Iterable[tuple[str, str]], shares: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str]]:
+    """Return subjects (id, kind) so that initiatives follow the first key result that they serve: they share facts."""
+    kinds = dict(subjects)
+    order: dict[str, str] = {}
+    for id_, kind in kinds.items():
+        order.setdefault(id_, kind)
+        if kind == "key_result":
+            for inner in shares[id_]:
+                if inner in kinds:
+                    order.setdefault(inner, kinds[inner])
+    return list(order.items())
 
 
 async def patch(
@@ -190,32 +218,41 @@ async def patch(
             fresh = {key: fresh[key] for key in differ & set(fresh)}
             total = merge([Part(**known.part), *fresh.values()], [stale[key] for key in differ & set(stale)])
             await parts.replace(tx, kind, id_, fresh, differ)
-            await keep(tx, context, kind, scope, combine(total, scope, today=context.today), total)
+            await keep(tx, context, [Computed(kind, scope, *combine(total, scope, today=context.today), total, fresh)])
     return patched
 
 
-async def compute(tx: Transaction, context: Context, kind: str, scope: Scope, found: Facts) -> None:
-    """Compute the delivery of a subject and keep it, with its parts if its policies allow any."""
-    made: dict[Ref, Part] = {}
-    if separable(scope.policies):
-        made = parts_of(found, scope, today=context.today)
-        total = merge(made.values())
-        await keep(tx, context, kind, scope, combine(total, scope, today=context.today), total)
-    else:
-        await keep(tx, context, kind, scope, delivered(found, scope, today=context.today), None)
-    await parts.replace(tx, kind, scope.id, made)
+class Computed(NamedTuple):
+    """The delivery of a subject with the flow that forecasts are made of, and the parts that it is the sum of."""
+
+    kind: str
+    scope: Scope
+    progress: Progress
+    flow: Flow
+    total: Part | None
+    parts: Mapping[Ref, Part]
+    """none where the policies of the subject allow none"""
 
 
-async def keep(
-    tx: Transaction, context: Context, kind: str, scope: Scope, found: tuple[Progress, Flow], total: Part | None
-) -> None:
-    """Keep the delivery of a subject with the flow that forecasts are made of; it holds until the scope freezes."""
-    progress, past = found
-    if scope.end is not None and context.today <= scope.end and scope.policies.health.freeze_after_end:
-        ends = scope.end + timedelta(days=1)
-        progress = replace(progress, valid_until=min(progress.valid_until or ends, ends))
-    sum_ = rollups.Total(fingerprint(scope), total) if total is not None else None
-    await rollups.save(tx, kind, scope.id, progress, past, sum_)
+def compute(kind: str, scope: Scope, found: Facts, today: date) -> Computed:
+    """Compute the delivery of a subject, in parts if its policies allow any."""
+    if not separable(scope.policies):
+        return Computed(kind, scope, *delivered(found, scope, today=today), None, {})
+    made = parts_of(found, scope, today=today)
+    total = merge(made.values())
+    return Computed(kind, scope, *combine(total, scope, today=today), total, made)
+
+
+async def keep(tx: Transaction, context: Context, made: Iterable[Computed]) -> None:
+    """Keep the delivery of subjects; it holds until their scope freezes."""
+    kept = []
+    for kind, scope, progress, flow, total, _ in made:
+        if scope.end is not None and context.today <= scope.end and scope.policies.health.freeze_after_end:
+            ends = scope.end + timedelta(days=1)
+            progress = replace(progress, valid_until=min(progress.valid_until or ends, ends))
+        sum_ = rollups.Total(fingerprint(scope), total) if total is not None else None
+        kept.append(rollups.Kept(kind, scope.id, progress, flow, sum_))
+    await rollups.save(tx, kept)
 
 
 def measure_of(policies: Policies) -> str:

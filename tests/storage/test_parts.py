@@ -44,8 +44,8 @@ def tree(store, clock, item):
 
 async def test_parts_are_replaced_all_at_once_or_some(store):
     async with store.write() as tx:
-        await parts.replace(tx, "initiative", "I1", {ONE: {"b": 1, "a": [0.1]}, TWO: {"a": 2}})
-        await parts.replace(tx, "initiative", "I2", {ONE: {"a": 9}})
+        both = {ONE: {"b": 1, "a": [0.1]}, TWO: {"a": 2}}
+        await parts.replace_all(tx, {("initiative", "I1"): both, ("initiative", "I2"): {ONE: {"a": 9}}})
         await parts.replace(tx, "initiative", "I1", {LOOSE: {"a": 3}}, [TWO, LOOSE, ("linear", "1")])
         assert await parts.load(tx, "initiative", "I1", [ONE, TWO, LOOSE]) == {
             ONE: {"a": [0.1], "b": 1},
@@ -53,7 +53,7 @@ async def test_parts_are_replaced_all_at_once_or_some(store):
         }
         assert await parts.load(tx, "initiative", "I1", [TWO]) == {}
         assert await parts.load(tx, "key_result", "I1", [ONE]) == {}
-        await parts.replace(tx, "initiative", "I1", {TWO: {"a": 4}})
+        await parts.replace_all(tx, {("initiative", "I1"): {TWO: {"a": 4}}})
         assert await parts.load(tx, "initiative", "I1", [ONE, TWO, LOOSE]) == {TWO: {"a": 4}}
         assert await parts.load(tx, "initiative", "I2", [ONE]) == {ONE: {"a": 9}}
         texts = list(await tx.scalars(select(parts.parts.c.data).order_by(parts.parts.c.id)))

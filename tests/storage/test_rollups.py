@@ -205,9 +205,10 @@ async def test_a_rollup_comes_back_to_the_last_digit(store):
     empty = Flow(done={}, remaining=0, first=None)
     nothing = Progress(value=None, state="no_scope")
     async with store.write() as tx:
-        await rollups.save(tx, "initiative", "I1", replace(PROGRESS, value=0.5), empty)
-        await rollups.save(tx, "initiative", "I1", PROGRESS, FLOW)
-        await rollups.save(tx, "key_result", "KR1", nothing, empty)
+        await rollups.save(tx, [rollups.Kept("initiative", "I1", replace(PROGRESS, value=0.5), empty)])
+        await rollups.save(
+            tx, [rollups.Kept("initiative", "I1", PROGRESS, FLOW), rollups.Kept("key_result", "KR1", nothing, empty)]
+        )
     async with store.write() as tx:
         assert await rollups.load(tx) == {"I1": (PROGRESS, FLOW), "KR1": (nothing, empty)}
         assert await rollups.expired(tx, date(2026, 11, 30)) == set()
