@@ -197,9 +197,10 @@ def _ends(x: Axis, goal: float, p50: date | None, p85: date | None, today: date)
 def _months(x: Axis, first: date, last: date, today: date) -> Iterator[Markup]:
     day = first.replace(day=1)
     while day <= last:
-        if day >= first and x(day) < 0.96:
+        if day >= first:
             at = part(x(day))
             yield element("line", x1=at, x2=at, y1=BOTTOM, y2=BOTTOM + 4, class_="grid")
-            yield element("text", words.day(day, today), x=at, y=BOTTOM + 18, class_="axis")
+            anchor = "end" if x(day) > 0.85 else None
+            yield element("text", words.day(day, today), x=at, y=BOTTOM + 18, class_="axis", text_anchor=anchor)
         step = 32 if (last - first).days < 300 else 96
         day = (day + timedelta(days=step)).replace(day=1)

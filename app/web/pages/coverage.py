@@ -44,5 +44,8 @@ def headline(doc: Doc) -> str:
     unlinked = doc["unlinked"]
     if not unlinked["epics"] and not unlinked["items"]:
         return "Everything in scope is counted."
-    parts = [words.plural(unlinked[name], noun) for name, noun in (("epics", "epic"), ("items", "item")) if unlinked[name]]
-    return f"{words.listed(parts)} {'is' if parts[-1].startswith('1 ') and len(parts) == 1 else 'are'} linked to no initiative."
+    parts = [
+        words.plural(unlinked[name], noun) for name, noun in (("epics", "epic"), ("items", "item")) if unlinked[name]
+    ]
+    alone = unlinked["epics"] + unlinked["items"] == 1
+    return f"{words.listed(parts)} {'is' if alone else 'are'} linked to no initiative."

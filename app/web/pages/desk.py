@@ -28,6 +28,7 @@ from domain.errors import UsageError
 from storage import pasts
 from storage.views import Present
 from sync import present as presents
+from sync import retell
 from sync.answers import now_there
 from sync.context import Context
 
@@ -120,8 +121,6 @@ class Ask:
         """Return the document of `show` for a timeframe on the day asked about; None where it is on its way."""
         if self.day is None:
             return presents.show(self.context.workspace, self.there, None, timeframe=timeframe, now=self.now)
-        from sync import retell
-
         day = self.day
         found = await self.kept(f"show/{timeframe}/{day}", lambda context: retell.show(context, None, timeframe, day))
         return found.doc if found is not None else None
@@ -182,7 +181,7 @@ async def stamp(context: Context) -> tuple[Present, str]:
 
 
 def environment() -> Environment:
-    """Return the templates with the words and charts that they use; what is not there fails, what is said is escaped."""
+    """Return the templates with their words and charts; what is not there fails, what is said is escaped."""
     found = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,

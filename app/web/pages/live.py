@@ -45,15 +45,15 @@ class Bell:
         before: str | None = None
         while self.listeners:
             try:
-                now = (await stamp(desk.source()))[1]
+                _, now = await stamp(desk.source())
             except KeyrailError as error:
                 log.debug("live pages: %s", error)
-                now = before
+            else:
+                if before is not None and now != before:
+                    self.ring("moved")
+                before = now
             if desk.web.metrics.stages:
                 self.ring("pulling")
-            if before is not None and now != before:
-                self.ring("moved")
-            before = now
             await asyncio.sleep(EVERY)
 
 

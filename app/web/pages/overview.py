@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.cli.view import words
-from app.web.pages.desk import Ask, Desk
+from app.web.pages.desk import Desk
 from app.web.pages.weeks import Weeks, weeks
 from domain.errors import UsageError
 from domain.workspace import Workspace
@@ -124,9 +124,7 @@ def narrowed(doc: Doc, workspace: Workspace, chosen: Mapping[str, str]) -> Shown
     initiatives = {one["id"]: one for one in doc["initiatives"]}
 
     def stated(id_: str) -> dict[str, set[str]]:
-        one: Any = (
-            workspace.initiatives.get(id_) or workspace.key_results.get(id_) or workspace.objectives.get(id_)
-        )
+        one: Any = workspace.initiatives.get(id_) or workspace.key_results.get(id_) or workspace.objectives.get(id_)
         found = {name: values_of(value) for name, value in (one.dimensions.items() if one is not None else ())}
         if team := initiatives.get(id_, {}).get("team"):
             found["team"] = {team}
@@ -159,7 +157,7 @@ def narrowed(doc: Doc, workspace: Workspace, chosen: Mapping[str, str]) -> Shown
 
 
 def decisions(shown: Shown) -> list[Doc]:
-    """Return what a person should decide about, worst first: key results, and initiatives that none of them tells of."""
+    """Return what a person should decide about, worst first; what a person overrode only where it says another thing."""
     rows = [{**row, "kind": "key_result"} for rows in shown.key_results.values() for row in rows]
     rows += [{**row, "kind": "initiative"} for row in shown.initiatives]
     urgent = [row for row in rows if row["health"] in URGENT and not row["override"]]

@@ -47,7 +47,7 @@ async def portfolio(desk: Desk, request: Request) -> Response:
         levels=LEVELS,
         timeframe=timeframe,
         timeframes=["current", *ask.context.workspace.timeframes, "all"],
-        places={id_: "initiative" for id_ in ask.context.workspace.initiatives},
+        places=dict.fromkeys(ask.context.workspace.initiatives, "initiative"),
     )
 
 
@@ -55,10 +55,10 @@ def headline(doc: Doc, ledgers: list[Doc]) -> str:
     """Return the answer: how far the effort is from where it was meant to go."""
     if not doc["totals"]["initiatives"]:
         return "No initiatives here yet."
-    stated = [(one["dimension"], row) for one in ledgers for row in one["rows"] if row["difference"] is not None]
-    off = [(name, row) for name, row in stated if row["flagged"]]
+    stated = [row for one in ledgers for row in one["rows"] if row["difference"] is not None]
+    off = [row for row in stated if row["flagged"]]
     if off:
-        name, row = max(off, key=lambda pair: abs(pair[1]["difference"]))
+        row = max(off, key=lambda one: abs(one["difference"]))
         more = "more" if row["difference"] > 0 else "less"
         size = words.points(abs(row["difference"])).lstrip("+")
         rest = f", and {len(off) - 1} more off target" if len(off) > 1 else ""
@@ -97,9 +97,7 @@ async def roadmap(desk: Desk, request: Request) -> Response:
         first=first,
         last=last,
         day_of=_day,
-        frames=[
-            one for one in ask.context.workspace.timeframes.values() if one.start <= last and one.end >= first
-        ],
+        frames=[one for one in ask.context.workspace.timeframes.values() if one.start <= last and one.end >= first],
         timeframe=timeframe,
         timeframes=["current", *ask.context.workspace.timeframes, "all"],
     )
@@ -120,7 +118,8 @@ def roadmap_headline(rows: list[Doc], late: list[Doc]) -> str:
         return "No initiative has both a due date and a forecast yet."
     if not late:
         return f"All {words.plural(len(dated), 'initiative')} with a date will likely be done in time."
-    return f"{len(dated) - len(late)} of {words.plural(len(dated), 'initiative')} will likely be done in time; {len(late)} late."
+    whole = words.plural(len(dated), "initiative")
+    return f"{len(dated) - len(late)} of {whole} will likely be done in time; {len(late)} late."
 
 
 def span(ask: Ask, rows: list[Doc]) -> tuple[date, date]:

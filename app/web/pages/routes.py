@@ -12,11 +12,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.web.needs import Web
-from app.web.pages.desk import STATIC, Desk
-from app.web.pages.live import Bell, live
 from app.web.pages import portfolio, publish, subject, sync
 from app.web.pages.coverage import coverage
+from app.web.pages.desk import STATIC, Desk
+from app.web.pages.live import Bell, live
 from app.web.pages.overview import overview
+from app.web.pages.session import published, session
 from app.web.pages.whatif import what_if
 from sync.context import Context
 
@@ -34,7 +35,10 @@ PAGES: dict[str, Page] = {
     "/coverage": coverage,
     "/sync": sync.sync,
     "/publish": publish.publish,
+    "/session": session,
+    "/key_results/{id}": published,
 }
+"""the last one is what published texts link to"""
 FORMS: dict[str, Page] = {
     "/key-results/{id}/check-in": subject.check_in,
     "/sync/replay": sync.replay,
@@ -56,7 +60,10 @@ class Files(StaticFiles):
 def routes(web: Web, source: Callable[[], Context]) -> list[BaseRoute]:
     """Return the routes of the dashboard."""
     desk = Desk(web=web, source=source)
-    found: list[BaseRoute] = [Route(path, partial(page, desk)) for path, page in PAGES.items()]
+    found: list[BaseRoute] = [Mount("/static", GZipMiddleware(Files(directory=STATIC), minimum_size=500))]
     found += [Route(path, partial(page, desk), methods=["POST"]) for path, page in FORMS.items()]
-    found.append(Route("/live", partial(live, desk, Bell())))
-    return [*found, Mount("/static", GZipMiddleware(Files(directory=STATIC), minimum_size=500))]
+    found += [
+        Route("/live", partial(live, desk, Bell())),
+        *(Route(path, partial(page, desk)) for path, page in PAGES.items()),
+    ]
+    return found

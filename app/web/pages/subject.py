@@ -71,7 +71,9 @@ async def key_result_page(ask: Ask, id_: str, *, wrong: str = "", typed: Doc | N
     doc, row = found
     told = await why.why(ask, id_, why.since_of(ask))
     items, pager = paged(inputs_of(told.doc if told else None), ask.number("items"), ITEMS_A_PAGE)
-    spoken = [one for one in ask.there.check_ins if one.key_result == id_ and (ask.day is None or one.as_of.date() <= ask.day)]
+    spoken = [
+        one for one in ask.there.check_ins if one.key_result == id_ and (ask.day is None or one.as_of.date() <= ask.day)
+    ]
     spoken.sort(key=lambda one: (one.as_of, one.recorded_at))
     shares = {link["id"]: link["share"] for link in row["initiatives"]}
     return ask.page(
@@ -180,7 +182,9 @@ async def row_of(ask: Ask, name: str, id_: str) -> tuple[Doc, Doc] | None:
     for row in doc[name]:
         if row["id"] == id_:
             return doc, row
-    raise HTTPException(404, f"There is nothing called '{id_[:80]}' in the workspace file on this day. See the overview: /")
+    raise HTTPException(
+        404, f"There is nothing called '{id_[:80]}' in the workspace file on this day. See the overview: /"
+    )
 
 
 def inputs_of(doc: Doc | None) -> list[Doc]:
@@ -198,7 +202,9 @@ def left_by_tracker(doc: Doc | None) -> list[Doc]:
         if row["category"] == "done":
             continue
         key = (row.get("connection") or "", row.get("status") or row["category"])
-        one = found.setdefault(key, {"connection": key[0], "tracker": row.get("tracker"), "status": key[1], "items": 0, "size": 0.0})
+        one = found.setdefault(
+            key, {"connection": key[0], "tracker": row.get("tracker"), "status": key[1], "items": 0, "size": 0.0}
+        )
         one["items"] += row.get("count") or 1
         one["size"] += row.get("size") or 0.0
     return sorted(found.values(), key=lambda one: -one["items"])
@@ -209,7 +215,13 @@ def charts(ask: Ask, row: Doc, doc: Doc | None) -> list[Doc]:
     found = []
     days = (doc or {}).get("burnup") or []
     metric = row.get("metric")
-    if metric is not None and metric["start"] is not None and metric["target"] is not None and row.get("start") and row.get("end"):
+    if (
+        metric is not None
+        and metric["start"] is not None
+        and metric["target"] is not None
+        and row.get("start")
+        and row.get("end")
+    ):
         found.append(outcome_chart(ask, row, days))
     if days and any(day["scope"] for day in days):
         found.append(burn_up_chart(ask, row, days))
@@ -232,9 +244,19 @@ def burn_up_chart(ask: Ask, row: Doc, days: Sequence[Doc]) -> Doc:
     if due:
         said.append(f"due {words.day(due, today)}")
     sentence = f"{words.listed(said)}."
-    closes = [series.Close(day=date.fromisoformat(one["day"]), done=one["done"], scope=one["scope"], why=one["why"]) for one in days]
+    closes = [
+        series.Close(day=date.fromisoformat(one["day"]), done=one["done"], scope=one["scope"], why=one["why"])
+        for one in days
+    ]
     drawn = series.burn_up(
-        closes, today=today, start=_day(row.get("start")), due=due, p50=p50, p85=p85, unit="items or points", label=f"Burn-up: {sentence}"
+        closes,
+        today=today,
+        start=_day(row.get("start")),
+        due=due,
+        p50=p50,
+        p85=p85,
+        unit="items or points",
+        label=f"Burn-up: {sentence}",
     )
     rows = [one for i, one in enumerate(closes) if one.why or i % 7 == 0 or i == len(closes) - 1]
     return {"title": "Done and scope by day", "sentence": sentence, "svg": drawn, "rows": rows[::-1], "kind": "burn_up"}
@@ -246,7 +268,8 @@ def outcome_chart(ask: Ask, row: Doc, days: Sequence[Doc]) -> Doc:
     span = metric["target"] - metric["start"]
     spoken = sorted((one for one in ask.there.check_ins if one.key_result == row["id"]), key=lambda one: one.as_of)
     values = [
-        (one.as_of.astimezone(ask.context.zone).date(), (one.value - metric["start"]) / span if span else 0.0) for one in spoken
+        (one.as_of.astimezone(ask.context.zone).date(), (one.value - metric["start"]) / span if span else 0.0)
+        for one in spoken
     ]
     values = [one for one in values if one[0] <= today]
     unit = f" {metric['unit']}" if metric["unit"] else ""
@@ -260,7 +283,13 @@ def outcome_chart(ask: Ask, row: Doc, days: Sequence[Doc]) -> Doc:
         end=date.fromisoformat(row["end"]),
         label=f"Outcome: {sentence}",
     )
-    return {"title": "Outcome against the straight line", "sentence": sentence, "svg": drawn, "rows": values[::-1], "kind": "outcome"}
+    return {
+        "title": "Outcome against the straight line",
+        "sentence": sentence,
+        "svg": drawn,
+        "rows": values[::-1],
+        "kind": "outcome",
+    }
 
 
 def _day(value: str | date | None) -> date | None:

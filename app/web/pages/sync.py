@@ -1,4 +1,4 @@
-"""Sync: can I trust today's numbers? Each connection with its lag, census and head-room; what was parked, with replay."""
+"""Sync: can I trust today's numbers? Each connection with its lag, census and head-room; what was parked."""
 
 from __future__ import annotations
 
@@ -82,7 +82,11 @@ def headline(rows: list[Doc]) -> str:
         return "No connection yet, so nothing is counted."
     unread = [row["name"] for row in rows if row["complete_to"] is None]
     stale = [row["name"] for row in rows if row["stale"] and row["complete_to"] is not None]
-    gaps = [row["name"] for row in rows if row["census"] and row["census"]["missing"] + row["census"]["absent"] > row["census"]["repaired"]]
+    gaps = [
+        row["name"]
+        for row in rows
+        if row["census"] and row["census"]["missing"] + row["census"]["absent"] > row["census"]["repaired"]
+    ]
     parked = sum(row["parked"] for row in rows)
     if unread:
         return f"Not yet: {words.listed(unread, 3)} {'has' if len(unread) == 1 else 'have'} not been read in full."
@@ -91,7 +95,8 @@ def headline(rows: list[Doc]) -> str:
     if gaps:
         return f"Nearly: the last census of {words.listed(gaps, 3)} found gaps that are not repaired yet."
     if parked:
-        return f"Nearly: {words.plural(parked, 'delivery')} could not be read and {'waits' if parked == 1 else 'wait'} below."
+        told = words.plural(parked, "delivery")
+        return f"Nearly: {told} could not be read and {'waits' if parked == 1 else 'wait'} below."
     return "Yes: every connection is read in full and up to date."
 
 

@@ -34,7 +34,9 @@ async def what_if(desk: Desk, request: Request) -> Response:
     if stated:
         try:
             change = suppose.change_of(**stated)
-            key = "what-if/" + "&".join(sorted(f"{name}={value}" for name, values in stated.items() for value in values))
+            key = "what-if/" + "&".join(
+                sorted(f"{name}={value}" for name, values in stated.items() for value in values)
+            )
             found = await ask.kept(key, lambda context: suppose.what_if(context, change))
             doc, late = (found.doc, False) if found is not None else (None, True)
         except UsageError as error:

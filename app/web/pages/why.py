@@ -41,7 +41,9 @@ async def told(context: Context, id_: str, day: date | None, since: date | None)
 def cut(part: Doc, beside: Doc | None = None) -> Doc:
     """Return what a page shows of an explanation, or of the delivery beside an outcome."""
     inputs: list[Doc] = part.get("inputs") or []
-    ordered = sorted(inputs, key=lambda row: (-abs(row.get("effect") or 0.0), words.in_order(str(row.get("key") or ""))))
+    ordered = sorted(
+        inputs, key=lambda row: (-abs(row.get("effect") or 0.0), words.in_order(str(row.get("key") or "")))
+    )
     changes: list[Doc] = part.get("changes") or []
     return {
         **(beside or {}),
@@ -90,7 +92,9 @@ def thinned(days: Sequence[Doc]) -> list[Doc]:
     """Return the days of a burn-up, so many that a chart can tell them apart; the last is always there."""
     step = -(-len(days) // MOST_POINTS) or 1
     kept = list(days[::-step][::-1])
-    return [{**row, "why": ""} if i == 0 else {**row, "why": scope_move(kept[i - 1], row)} for i, row in enumerate(kept)]
+    return [
+        {**row, "why": ""} if i == 0 else {**row, "why": scope_move(kept[i - 1], row)} for i, row in enumerate(kept)
+    ]
 
 
 def scope_move(before: Doc, row: Doc) -> str:
@@ -99,7 +103,9 @@ def scope_move(before: Doc, row: Doc) -> str:
     if abs(moved) < 1e-9:
         return ""
     causes = [words.cause(code) for code in row.get("causes") or {} if code not in ("done", "reopened", "status")]
-    return f"scope {'+' if moved > 0 else '−'}{words.exact(abs(moved))}" + (f" ({words.listed(causes)})" if causes else "")
+    return f"scope {'+' if moved > 0 else '−'}{words.exact(abs(moved))}" + (
+        f" ({words.listed(causes)})" if causes else ""
+    )
 
 
 def since_of(ask: Ask) -> date | None:
