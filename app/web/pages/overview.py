@@ -157,7 +157,7 @@ def narrowed(doc: Doc, workspace: Workspace, chosen: Mapping[str, str]) -> Shown
 
 
 def decisions(shown: Shown) -> list[Doc]:
-    """Return what a person should decide about, worst first; what a person overrode only where it says another thing."""
+    """Return what needs a person, worst first; an overridden health only where the computed one differs."""
     rows = [{**row, "kind": "key_result"} for rows in shown.key_results.values() for row in rows]
     rows += [{**row, "kind": "initiative"} for row in shown.initiatives]
     urgent = [row for row in rows if row["health"] in URGENT and not row["override"]]
