@@ -1,7 +1,8 @@
 """A simulated Jira Cloud over HTTP: the calls that a good client uses, strict where the real one is.
 
 Routes, access, paging, limits and faults live here; what the site knows is in `site`, how it says it in
-`jira_bodies`. `Site` and `Faults` are offered from here for those who only run it.
+`jira_bodies`, what can be written to it in `jira_writes`. `Site` and `Faults` are offered from here for those who only
+run it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from email.utils import format_datetime
 from html import escape
-from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,11 +26,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.demo import jira_bodies as bodies
 from app.demo import jira_hook_calls as hook_calls
+from app.demo import jira_writes as writes
 from app.demo import jql
 from app.demo.faults import Fault, Faults
 from app.demo.jira_answers import Answer, Call, Endpoint, Refusal, json_response, offset_page, replaced
 from app.demo.jira_bodies import Body
-from app.demo.site import OKR_HEALTH, START_DATE, WRITABLE_CUSTOM, Change, Issue, Site
+from app.demo.site import Change, Issue, Site
 from app.demo.spoilt import spoiled, under
 
 __all__ = ["Exchange", "Face", "Fault", "Faults", "Site", "application"]
@@ -40,7 +40,6 @@ MAX_PAGE_OF_IDS = 5000
 MAX_PAGE_OF_ISSUES = 100
 MAX_BULK_ISSUES = 100
 MAX_RECONCILE = 50
-MAX_PROPERTY = 32_768
 _SEARCH_KEYS = {
     "expand", "fields", "fieldsByKeys", "jql", "maxResults", "nextPageToken", "properties", "reconcileIssues",
 }  # fmt: skip
@@ -229,6 +228,7 @@ def permissions(call: Call) -> Body:
         raise Refusal(404, f"No project could be found with key '{key}'.")
     held = set() if call.anonymous else call.site.permissions
     known = {"BROWSE_PROJECTS": "10", "EDIT_ISSUES": "12", "LINK_ISSUES": "21", "ADD_COMMENTS": "15",
+             "EDIT_OWN_COMMENTS": "35", "DELETE_OWN_COMMENTS": "37",
              "ADMINISTER": "0", "ADMINISTER_PROJECTS": "23"}  # fmt: skip
     names = asked.split(",")
     for name in names:
@@ -449,160 +449,6 @@ def _changelog(call: Call) -> Body:
     return offset_page(call, values, default=100, most=100)
 
 
-def edit(call: Call) -> Response:
-    """Change fields and properties of an issue: 204, or 200 with the issue where asked for."""
-    site, issue, asked = call.site, call.issue(), call.json()
-    if "EDIT_ISSUES" not in site.permissions:
-        raise Refusal(403, "You do not have permission to edit issues in this project.")
-    quiet = call.query.get("notifyUsers", "true").casefold() == "false"
-    if quiet and site.faults.refuse_quiet_edit:
-        raise Refusal(403, "To discard the user notification either admin or project admin permissions are required.")
-    new = _edits(site, asked.get("fields") or {})
-    for entry in asked.get("properties") or []:
-        issue.properties[entry["key"]] = entry["value"]
-    for key in ("parent",) if "parent" in (asked.get("update") or {}) else ():
-        new[key] = None
-    if new:
-        site.change(issue, by=site.me.name, **new)
-    if call.query.get("returnIssue", "").casefold() == "true":
-        return json_response(bodies.issue(site, issue, [], default="*all"))
-    return Response(b"", 204)
-
-
-def _edits(site: Site, fields: Body) -> dict[str, Any]:
-    new: dict[str, Any] = {}
-    custom = {name: value for name, value in fields.items() if name in WRITABLE_CUSTOM - {START_DATE}}
-    for name, value in fields.items():
-        if name in custom:
-            wrong = value is not None and not isinstance(value, str if name == OKR_HEALTH else int | float)
-            if wrong:
-                kind = "a string" if name == OKR_HEALTH else "a number"
-                raise Refusal(400, errors={name: f"Operation value must be {kind}"})
-        elif name in ("labels", "summary"):
-            new[name] = value
-        elif name == "parent" and isinstance(value, dict):
-            parent = site.find(str(value.get("id") or value.get("key")))
-            if parent is None:
-                raise Refusal(400, errors={"parent": "Could not find issue by id or key."})
-            new["parent"] = parent
-        else:
-            text = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
-            raise Refusal(400, errors={name: text})
-    return new | ({"custom": custom} if custom else {})
-
-
-def get_property(call: Call) -> Body:
-    """Read a property of an issue."""
-    key, properties = call.request.path_params["key"], call.issue().properties
-    if key not in properties:
-        raise Refusal(404, f"The property with key '{key}' does not exist.")
-    return {"key": key, "value": properties[key]}
-
-
-def put_property(call: Call) -> Response:
-    """Set a property of an issue: 201 where it is new."""
-    key, issue = call.request.path_params["key"], call.issue()
-    if "EDIT_ISSUES" not in call.site.permissions:
-        raise Refusal(403, "You do not have permission to edit issues in this project.")
-    if not 0 < len(call.raw) <= MAX_PROPERTY or len(key) > 255:
-        raise Refusal(400, "The property value must be valid JSON of at most 32768 characters.")
-    try:
-        value = orjson.loads(call.raw)
-    except orjson.JSONDecodeError as error:
-        raise Refusal(400, "The property value must be valid JSON of at most 32768 characters.") from error
-    new = key not in issue.properties
-    issue.properties[key] = value
-    return json_response({}, 201 if new else 200)
-
-
-def delete_property(call: Call) -> Response:
-    """Remove a property of an issue."""
-    if call.issue().properties.pop(call.request.path_params["key"], None) is None:
-        raise Refusal(404, f"The property with key '{call.request.path_params['key']}' does not exist.")
-    return Response(b"", 204)
-
-
-def remote_links(call: Call) -> Any:
-    """List the remote links of an issue, or read the one with a `globalId`."""
-    links, wanted = call.issue().remote_links, call.query.get("globalId")
-    if wanted is None:
-        return list(links.values())
-    if wanted not in links:
-        raise Refusal(404, f"The remote link with globalId '{wanted}' does not exist.")
-    return links[wanted]
-
-
-def put_remote_link(call: Call) -> Response:
-    """Add a remote link (201) or replace the one with the same `globalId` (200)."""
-    issue, asked = call.issue(), call.json()
-    if "LINK_ISSUES" not in call.site.permissions:
-        raise Refusal(403, "You do not have permission to link issues in this project.")
-    target = asked.get("object")
-    if not isinstance(target, dict) or not target.get("url") or not target.get("title"):
-        raise Refusal(400, errors={"title": "'title' is required.", "url": "'url' is required."})
-    name = asked.get("globalId") or f"generated-{call.site.next_id('remotelink')}"
-    old = issue.remote_links.get(name)
-    number = old["id"] if old else call.site.next_id("remotelink")
-    link = {
-        "id": number,
-        "self": f"{call.site.url}/rest/api/3/issue/{issue.key}/remotelink/{number}",
-        "globalId": name,
-        "application": asked.get("application") or {},
-        # What a repeated call leaves out is gone.
-        "object": target,
-    }
-    issue.remote_links[name] = link | ({"relationship": asked["relationship"]} if asked.get("relationship") else {})
-    return json_response({"id": number, "self": link["self"]}, 200 if old else 201)
-
-
-def delete_remote_link(call: Call) -> Response:
-    """Remove the remote link with a `globalId`."""
-    name = call.query.get("globalId", "")
-    if call.issue().remote_links.pop(name, None) is None:
-        raise Refusal(404, f"The remote link with globalId '{name}' does not exist.")
-    return Response(b"", 204)
-
-
-def _comments(call: Call) -> Body:
-    comments = call.issue().comments
-    return {"startAt": 0, "maxResults": 5000, "total": len(comments), "comments": comments}
-
-
-def _document(asked: Body) -> Body:
-    body = asked.get("body")
-    if not isinstance(body, dict) or body.get("type") != "doc":
-        raise Refusal(400, errors={"comment": "Comment body is not valid!"})
-    return body
-
-
-def _add_comment(call: Call) -> Response:
-    site, issue, asked = call.site, call.issue(), call.json()
-    if "ADD_COMMENTS" not in site.permissions:
-        raise Refusal(403, "You do not have permission to comment on this issue.")
-    number, at = site.next_id("comment"), bodies.stamp(site.now(), site.zone)
-    author = bodies.account(site, site.me)
-    comment = {
-        "self": f"{site.url}/rest/api/3/issue/{issue.id}/comment/{number}", "id": str(number), "author": author,
-        "body": _document(asked), "updateAuthor": author, "created": at, "updated": at, "jsdPublic": True,
-        "properties": asked.get("properties") or [],
-    }  # fmt: skip
-    issue.comments.append(comment)
-    return json_response(comment, 201)
-
-
-def _edit_comment(call: Call) -> Body:
-    wanted = call.request.path_params["comment"]
-    for comment in call.issue().comments:
-        if comment["id"] == wanted:
-            asked = call.json()
-            updated = bodies.stamp(call.site.now(), call.site.zone)
-            comment.update({"body": _document(asked), "updated": updated})
-            if asked.get("properties"):
-                comment["properties"] = asked["properties"]
-            return comment
-    raise Refusal(404, f"Can not find a comment for the id: {wanted}.")
-
-
 _API = "/rest/api/3"
 _ROUTES: tuple[Endpoint, ...] = (
     ("GET", "/_edge/tenant_info", _tenant, "anyone"),
@@ -620,17 +466,20 @@ _ROUTES: tuple[Endpoint, ...] = (
     ("POST", f"{_API}/issue/bulkfetch", _bulk_issues, "anyone"),
     ("POST", f"{_API}/changelog/bulkfetch", _bulk_changelogs, "anyone"),
     ("GET", f"{_API}/issue/{{issue}}", _issue, "anyone"),
-    ("PUT", f"{_API}/issue/{{issue}}", edit, "account"),
+    ("PUT", f"{_API}/issue/{{issue}}", writes.edit, "account"),
     ("GET", f"{_API}/issue/{{issue}}/changelog", _changelog, "anyone"),
-    ("GET", f"{_API}/issue/{{issue}}/properties/{{key}}", get_property, "account"),
-    ("PUT", f"{_API}/issue/{{issue}}/properties/{{key}}", put_property, "account"),
-    ("DELETE", f"{_API}/issue/{{issue}}/properties/{{key}}", delete_property, "account"),
-    ("GET", f"{_API}/issue/{{issue}}/remotelink", remote_links, "account"),
-    ("POST", f"{_API}/issue/{{issue}}/remotelink", put_remote_link, "account"),
-    ("DELETE", f"{_API}/issue/{{issue}}/remotelink", delete_remote_link, "account"),
-    ("GET", f"{_API}/issue/{{issue}}/comment", _comments, "account"),
-    ("POST", f"{_API}/issue/{{issue}}/comment", _add_comment, "account"),
-    ("PUT", f"{_API}/issue/{{issue}}/comment/{{comment}}", _edit_comment, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/properties/{{key}}", writes.get_property, "account"),
+    ("PUT", f"{_API}/issue/{{issue}}/properties/{{key}}", writes.put_property, "account"),
+    ("DELETE", f"{_API}/issue/{{issue}}/properties/{{key}}", writes.delete_property, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/remotelink", writes.remote_links, "account"),
+    ("POST", f"{_API}/issue/{{issue}}/remotelink", writes.put_remote_link, "account"),
+    ("DELETE", f"{_API}/issue/{{issue}}/remotelink", writes.delete_remote_link, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/editmeta", writes.edit_meta, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/comment", writes.comments, "account"),
+    ("POST", f"{_API}/issue/{{issue}}/comment", writes.add_comment, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/comment/{{comment}}", writes.get_comment, "account"),
+    ("PUT", f"{_API}/issue/{{issue}}/comment/{{comment}}", writes.edit_comment, "account"),
+    ("DELETE", f"{_API}/issue/{{issue}}/comment/{{comment}}", writes.delete_comment, "account"),
     *hook_calls.CLOUD,
     ("GET", "/rest/agile/1.0/board", boards, "account"),
     ("GET", "/rest/agile/1.0/board/{board}/configuration", board, "account"),

@@ -21,6 +21,8 @@ from app.demo.site import (
     EPIC_LINK,
     OKR_HEALTH,
     OKR_PROGRESS,
+    OKR_STATE,
+    OKR_STATES,
     POINTS,
     RESOLUTIONS,
     SPRINT,
@@ -55,6 +57,7 @@ _CUSTOM_FIELDS = (
     (TEAM, "Team", "option", _CUSTOM + "select", None),
     (OKR_PROGRESS, "OKR progress", "number", _CUSTOM + "float", None),
     (OKR_HEALTH, "OKR health", "string", _CUSTOM + "textfield", None),
+    (OKR_STATE, "OKR state", "option", _CUSTOM + "select", None),
 )
 _SYSTEM_FIELDS = (
     ("summary", "Summary", "string"), ("issuetype", "Issue Type", "issuetype"), ("status", "Status", "status"),
@@ -79,6 +82,18 @@ def stamp(at: datetime, zone: ZoneInfo) -> str:
 
 def _avatars(site: Site, name: str) -> Body:
     return {size: f"{site.url}/avatar/{name}?size={size}" for size in ("48x48", "24x24", "16x16", "32x32")}
+
+
+def states(site: Site) -> list[Body]:
+    """Return the options of the select field."""
+    return [one for name in OKR_STATES if (one := _state(site, name))]
+
+
+def _state(site: Site, name: str | None) -> Body | None:
+    if name is None:
+        return None
+    number = OKR_STATES[name]
+    return {"self": f"{site.url}/rest/api/3/customFieldOption/{number}", "value": name, "id": number}
 
 
 def account(site: Site, user: User, version: int = 3) -> Body:
@@ -260,6 +275,7 @@ def issue_fields(site: Site, issue: Issue, version: int = 3) -> Body:
         EPIC_LINK: parent.key if parent and site.types[parent.type].level == 1 else None,
         OKR_PROGRESS: issue.custom.get(OKR_PROGRESS),
         OKR_HEALTH: issue.custom.get(OKR_HEALTH),
+        OKR_STATE: _state(site, issue.custom.get(OKR_STATE)),
     }
     if issue.resolution:
         number = RESOLUTIONS[issue.resolution]

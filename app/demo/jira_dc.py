@@ -11,6 +11,7 @@ from typing import Any
 from app.demo import jira
 from app.demo import jira_bodies as bodies
 from app.demo import jira_hook_calls as hook_calls
+from app.demo import jira_writes as writes
 from app.demo.jira import Face, matching
 from app.demo.jira_answers import Call, Endpoint, Refusal
 from app.demo.jira_bodies import Body
@@ -114,13 +115,19 @@ _ROUTES: tuple[Endpoint, ...] = (
     ("GET", f"{_API}/mypermissions", jira.permissions, "anyone"),
     ("GET|POST", f"{_API}/search", _search, "anyone"),
     ("GET", f"{_API}/issue/{{issue}}", _issue, "anyone"),
-    ("PUT", f"{_API}/issue/{{issue}}", jira.edit, "account"),
-    ("GET", f"{_API}/issue/{{issue}}/properties/{{key}}", jira.get_property, "account"),
-    ("PUT", f"{_API}/issue/{{issue}}/properties/{{key}}", jira.put_property, "account"),
-    ("DELETE", f"{_API}/issue/{{issue}}/properties/{{key}}", jira.delete_property, "account"),
-    ("GET", f"{_API}/issue/{{issue}}/remotelink", jira.remote_links, "account"),
-    ("POST", f"{_API}/issue/{{issue}}/remotelink", jira.put_remote_link, "account"),
-    ("DELETE", f"{_API}/issue/{{issue}}/remotelink", jira.delete_remote_link, "account"),
+    ("PUT", f"{_API}/issue/{{issue}}", writes.edit, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/properties/{{key}}", writes.get_property, "account"),
+    ("PUT", f"{_API}/issue/{{issue}}/properties/{{key}}", writes.put_property, "account"),
+    ("DELETE", f"{_API}/issue/{{issue}}/properties/{{key}}", writes.delete_property, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/remotelink", writes.remote_links, "account"),
+    ("POST", f"{_API}/issue/{{issue}}/remotelink", writes.put_remote_link, "account"),
+    ("DELETE", f"{_API}/issue/{{issue}}/remotelink", writes.delete_remote_link, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/editmeta", writes.edit_meta, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/comment", writes.comments, "account"),
+    ("POST", f"{_API}/issue/{{issue}}/comment", writes.add_comment, "account"),
+    ("GET", f"{_API}/issue/{{issue}}/comment/{{comment}}", writes.get_comment, "account"),
+    ("PUT", f"{_API}/issue/{{issue}}/comment/{{comment}}", writes.edit_comment, "account"),
+    ("DELETE", f"{_API}/issue/{{issue}}/comment/{{comment}}", writes.delete_comment, "account"),
     *hook_calls.DATA_CENTER,
     ("GET", "/rest/agile/1.0/board", jira.boards, "account"),
     ("GET", "/rest/agile/1.0/board/{board}/configuration", jira.board, "account"),

@@ -22,8 +22,14 @@ START_DATE = "customfield_10015"
 TEAM = "customfield_10040"
 OKR_PROGRESS = "customfield_10050"
 OKR_HEALTH = "customfield_10051"
+OKR_STATE = "customfield_10052"
 
-WRITABLE_CUSTOM = {START_DATE, OKR_PROGRESS, OKR_HEALTH}
+WRITABLE_CUSTOM = {START_DATE, OKR_PROGRESS, OKR_HEALTH, OKR_STATE}
+OKR_STATES = {"On Track": "10901", "At Risk": "10902", "Off Track": "10903", "Achieved": "10904"}
+"""options of the select field, and their ids"""
+
+COMMENTING = {"ADD_COMMENTS", "EDIT_OWN_COMMENTS", "DELETE_OWN_COMMENTS"}
+"""permissions"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +260,7 @@ class Site:
         self.keys: dict[str, int] = {}
         self.sprints: dict[int, Sprint] = {}
         self.teams: dict[str, str] = {}
-        self.permissions = {"BROWSE_PROJECTS", "EDIT_ISSUES", "LINK_ISSUES", "ADD_COMMENTS"}
+        self.permissions = {"BROWSE_PROJECTS", "EDIT_ISSUES", "LINK_ISSUES", *COMMENTING}
         self.changes: list[Change] = []
         self.listeners: list[Callable[[Change], None]] = []
         self.webhooks: dict[int, Hook] = {}
@@ -601,7 +607,7 @@ def _summary(site: Site, issue: Issue, value: str, when: datetime) -> Iterator[I
 
 
 def _custom(site: Site, issue: Issue, value: Mapping[str, Any], when: datetime) -> Iterator[Item]:
-    names = {OKR_PROGRESS: "OKR progress", OKR_HEALTH: "OKR health"}
+    names = {OKR_PROGRESS: "OKR progress", OKR_HEALTH: "OKR health", OKR_STATE: "OKR state"}
     for field_id, content in value.items():
         before = issue.custom.get(field_id)
         yield Item(

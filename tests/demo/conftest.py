@@ -46,6 +46,11 @@ DEVIATIONS = {
     ("POST /rest/api/3/issue/{issueIdOrKey}/comment", "updated", "format"),
     ("GET /rest/api/3/issue/{issueIdOrKey}/comment", "comments/*/created", "format"),
     ("GET /rest/api/3/issue/{issueIdOrKey}/comment", "comments/*/updated", "format"),
+    *(
+        (f"{method} /rest/api/3/issue/{{issueIdOrKey}}/comment/{{id}}", name, "format")
+        for method in ("GET", "PUT")
+        for name in ("created", "updated")
+    ),
     # The last page's token is null.
     ("POST /rest/api/3/changelog/bulkfetch", "nextPageToken", "type"),
     # Names before translation, and the second id of projects, are sent and not described.

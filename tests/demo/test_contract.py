@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app.demo.jira import Exchange, application
-from app.demo.site import OKR_HEALTH, OKR_PROGRESS
+from app.demo.site import OKR_HEALTH, OKR_PROGRESS, OKR_STATE
 
 API = "/rest/api/3"
 LINK = {
@@ -15,6 +15,7 @@ LINK = {
     "object": {"url": "https://keyrail.example/I1", "title": "One-click pay: 62 %", "summary": "On track"},
 }
 ADF = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": [{"type": "text", "text": "Hello"}]}]}
+MARK = {"key": "keyrail", "value": {"key": "keyrail:demo:comment:initiative:I1"}}
 
 CALLS = [
     ("GET", f"{API}/myself", None),
@@ -42,9 +43,15 @@ CALLS = [
     ("GET", f"{API}/issue/PAY-1/properties/keyrail", None),
     ("DELETE", f"{API}/issue/PAY-1/properties/keyrail", None),
     ("PUT", f"{API}/issue/PAY-1", {"fields": {OKR_PROGRESS: 62.0, OKR_HEALTH: "On track"}}),
+    ("PUT", f"{API}/issue/PAY-1", {"fields": {OKR_STATE: {"value": "At Risk"}}}),
+    ("GET", f"{API}/issue/PAY-1?fields={OKR_PROGRESS},{OKR_STATE}", None),
+    ("GET", f"{API}/issue/PAY-1/editmeta", None),
     ("PUT", f"{API}/issue/PAY-1?returnIssue=true", {"fields": {"labels": ["x"]}}),
-    ("POST", f"{API}/issue/PAY-1/comment", {"body": ADF}),
-    ("GET", f"{API}/issue/PAY-1/comment", None),
+    ("POST", f"{API}/issue/PAY-1/comment", {"body": ADF, "properties": [MARK]}),
+    ("GET", f"{API}/issue/PAY-1/comment?orderBy=-created&expand=properties&startAt=0&maxResults=100", None),
+    ("GET", f"{API}/issue/PAY-1/comment/COMMENT?expand=properties", None),
+    ("PUT", f"{API}/issue/PAY-1/comment/COMMENT?notifyUsers=false", {"body": ADF, "properties": [MARK]}),
+    ("DELETE", f"{API}/issue/PAY-1/comment/COMMENT", None),
     ("GET", "/rest/agile/1.0/board?projectKeyOrId=PAY", None),
     ("GET", "/rest/agile/1.0/board/1/configuration", None),
 ]
@@ -56,6 +63,8 @@ async def test_every_answer_is_as_described_but_for_what_recordings_show(site, f
     site.change(site.find("PAY-2"), points=None)
     found = set()
     for method, path, body in CALLS:
+        comments = site.find("PAY-1").comments
+        path = path.replace("COMMENT", comments[-1]["id"] if comments else "")
         answer = await jira.request(method, path, json=body)
         assert answer.is_success, (method, path, answer.text)
         found |= description.broken(face.exchanges[-1])
