@@ -365,6 +365,23 @@ def test_what_a_person_must_mend_does_not_go_on_by_itself() -> None:
     assert text.endswith("Next: keyrail sync --connection linear-acme · goes on where it stopped\n")
 
 
+def test_a_dry_run_is_told_apart_from_what_is_sent() -> None:
+    write = {"target": "digest", "subject": "I1", "address": "slack", "action": "create", "before": None}
+    dry = {**write, "after": {"text": "I1: 40 %"}, "reason": "first time", "mode": "dry_run"}
+    text = rendered(plan({"writes": [dry, {**dry, "subject": "I2", "mode": "live"}]}), 80)
+    assert "2 writes would be sent: 2 new." in text
+    assert "1 of them by dry runs, which send nothing." in text
+    assert text.count("(dry run)") == 1
+    assert "1 noted by a dry run, not sent" in rendered(published({"sent": [], "dry_run": [dry]}), 80)
+
+
+def test_an_uncertain_write_is_named_with_what_sends_it_again() -> None:
+    row = {"target": "digest", "subject": "I1", "address": "slack", "reason": "503"}
+    text = rendered(published({"sent": [], "uncertain": [row]}), 80)
+    assert "digest · I1 at slack: 503" in text
+    assert "publish --release digest:I1 --reason TEXT" in text
+
+
 def test_a_sync_tells_what_it_read_and_what_it_published() -> None:
     row = {"connection": "jira-main", "items": 214, "read": 3, "complete_to": "2026-11-22T10:42:00Z"}
     document = {"connections": [row], "published": {"sent": [{}], "unchanged": 4, "overridden": [], "failed": []}}

@@ -21,6 +21,7 @@ OUTCOMES = {
     "overridden": "left alone because a person changed it",
     "uncertain": "uncertain, not sent again in this period",
     "failed": "failed",
+    "dry_run": "noted by a dry run, not sent",
 }
 """outcomes of a publish run in the order they are told"""
 
@@ -38,20 +39,23 @@ def published(doc: Doc, *, step: str | None = None) -> Sheet:
     """Return a `publish --json` document: how much was sent, and each thing that a person must look at.
 
     Under each of ``sent, unchanged, overridden, uncertain, failed`` it holds a number or a list of
-    ``{target, subject, address, reason}``. `step` is what to do next, empty for nothing, where the document does not
-    decide that.
+    ``{target, subject, address, reason}``, under ``dry_run`` what rows in `mode: dry_run` would have sent. `step` is
+    what to do next, empty for nothing, where the document does not decide that.
     """
     return Sheet(lambda width: _published_lines(doc, width, step))
 
 
 def _plan_lines(writes: Sequence[Doc], width: int) -> Iterator[Text]:
     real = [write for write in writes if write.get("action") != "skip"]
+    dry = sum(write.get("mode") == "dry_run" for write in real)
     skipped = [write for write in writes if write.get("action") == "skip"]
     kinds = Counter(write.get("action") for write in real)
     named = (("create", "new"), ("update", "changed"), ("delete", "taken away"))
     parts = [f"{kinds[action]} {word}" for action, word in named if kinds[action]]
     if real:
         yield from paragraph(f"{words.plural(len(real), 'write')} would be sent: {words.listed(parts)}.", width)
+        if dry:
+            yield from paragraph(f"{words.exact(dry)} of them by dry runs, which send nothing.", width)
     else:
         yield from paragraph("Nothing would be sent.", width)
     for write in real:
@@ -75,7 +79,8 @@ def _write(write: Doc, width: int) -> Iterator[Text]:
         write.get("action") or "", words.clean(write.get("action") or "")
     )
     why = f": {words.clean(write['reason'])}" if write.get("reason") else ""
-    yield from paragraph(words.sentence(action + why), width, DIM, indent=2)
+    dry = " (dry run)" if write.get("mode") == "dry_run" else ""
+    yield from paragraph(words.sentence(action + dry + why), width, DIM, indent=2)
     before, after = _flat(write.get("before")), _flat(write.get("after"))
     names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
     margin = min(max((cell_len(name) for name in names), default=0), 24)
@@ -159,6 +164,11 @@ def _count(value: object) -> int:
 def _after(doc: Doc, counts: Mapping[str, int]) -> str:
     if counts["failed"]:
         return words.next_step("publish", "try the failed ones again once their cause is gone")
+    uncertain = doc.get("uncertain")
+    if isinstance(uncertain, list) and uncertain:
+        return words.next_step(
+            f"publish --release {_short(uncertain[0])} --reason TEXT", "send it again, if it did not arrive"
+        )
     overridden = doc.get("overridden")
     if isinstance(overridden, list) and overridden:
         return words.next_step(f"publish --release {_short(overridden[0])} --reason TEXT", "take it back")
