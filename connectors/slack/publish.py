@@ -132,7 +132,7 @@ def bot_sent(answer: Answer, spot: Spot) -> str | None:
 def bot_read(spot: Spot) -> Call:
     """Return the call that reads our message, or lists those since the period began, newest first."""
     if spot.id is not None:
-        return _replies(spot, spot.id, limit="1")
+        return _replies(spot, spot.id)
     return _history(spot)
 
 
@@ -192,8 +192,8 @@ def _root(page: list[Mapping[str, Json]], spot: Spot) -> Mapping[str, Json] | No
     return None
 
 
-def _replies(spot: Spot, ts: str, *, limit: str = "200", cursor: str = "") -> Call:
-    params = {"channel": setting(spot.row, "channel"), "ts": ts, "limit": limit, "include_all_metadata": "true"}
+def _replies(spot: Spot, ts: str, *, cursor: str = "") -> Call:
+    params = {"channel": setting(spot.row, "channel"), "ts": ts, "limit": str(PAGE), "include_all_metadata": "true"}
     return get("/conversations.replies", **params, **({"cursor": cursor} if cursor else {}))
 
 
