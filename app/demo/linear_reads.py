@@ -101,6 +101,17 @@ def _updates(subject: str) -> Resolver:
     return resolve
 
 
+def _update(subject: str) -> Resolver:
+    def resolve(_: Any, asked: Asked, *, id: str) -> Row:
+        found = asked.site.get(Update, id)
+        place = getattr(found, subject, None)
+        if found is None or not seen(asked, place):
+            raise missing(f"{subject.capitalize()}Update")
+        return found
+
+    return resolve
+
+
 def _users(_: Any, asked: Asked, *, includeDisabled: bool | None = None, **arguments: Any) -> Slice:
     rows = [user for user in asked.site.all(User) if user.active or includeDisabled]
     return listed(asked, rows, value_of=value_of(asked), keep=f"users {includeDisabled}", **arguments)
@@ -305,10 +316,12 @@ READS: Mapping[str, Resolver] = {
     "Query.projects": _roots(Project, "projects"),
     "Query.projectStatuses": _roots(ProjectStatus, "projectStatuses"),
     "Query.projectMilestones": _roots(Milestone, "projectMilestones"),
+    "Query.projectUpdate": _update("project"),
     "Query.projectUpdates": _updates("project"),
     "Query.initiatives": _roots(Initiative, "initiatives"),
     "Query.initiativeToProjects": _roots(InitiativeToProject, "initiativeToProjects"),
     "Query.initiativeRelations": _roots(InitiativeRelation, "initiativeRelations"),
+    "Query.initiativeUpdate": _update("initiative"),
     "Query.initiativeUpdates": _updates("initiative"),
     "Query.cycles": _roots(Cycle, "cycles"),
     "Query.issues": _roots(Issue, "issues"),

@@ -330,10 +330,10 @@ class Site:
         if row is not None:
             self._take_health(row, when, update.user, row.health)
 
-    def archive_update(self, update: Update) -> None:
-        """Archive a project or initiative update; an older one speaks again."""
+    def archive_update(self, update: Update, *, archived: bool = True) -> None:
+        """Archive a project or initiative update, or bring it back; the newest that is left speaks."""
         row, when = update.project or update.initiative, self.now()
-        update.archived_at = update.updated_at = when
+        update.archived_at, update.updated_at = when if archived else None, when
         if row is not None:
             self._take_health(row, when, update.user, row.health)
 

@@ -89,6 +89,12 @@ def _archive(asked: Asked, id_: str, word: str) -> Update:
     return update
 
 
+def _unarchive(asked: Asked, id_: str, word: str) -> Update:
+    update: Update = _row(asked, Update, id_, word)
+    asked.site.archive_update(update, archived=False)
+    return update
+
+
 def _project_update_create(_: Any, asked: Asked, *, input: Input) -> dict[str, Any]:
     return _payload(asked, projectUpdate=_post(asked, Project, "Project", "projectId", input))
 
@@ -101,6 +107,10 @@ def _project_update_archive(_: Any, asked: Asked, *, id: str) -> dict[str, Any]:
     return _payload(asked, entity=_archive(asked, id, "ProjectUpdate"))
 
 
+def _project_update_unarchive(_: Any, asked: Asked, *, id: str) -> dict[str, Any]:
+    return _payload(asked, entity=_unarchive(asked, id, "ProjectUpdate"))
+
+
 def _initiative_update_create(_: Any, asked: Asked, *, input: Input) -> dict[str, Any]:
     return _payload(asked, initiativeUpdate=_post(asked, Initiative, "Initiative", "initiativeId", input))
 
@@ -111,6 +121,10 @@ def _initiative_update_update(_: Any, asked: Asked, *, id: str, input: Input) ->
 
 def _initiative_update_archive(_: Any, asked: Asked, *, id: str) -> dict[str, Any]:
     return _payload(asked, entity=_archive(asked, id, "InitiativeUpdate"))
+
+
+def _initiative_update_unarchive(_: Any, asked: Asked, *, id: str) -> dict[str, Any]:
+    return _payload(asked, entity=_unarchive(asked, id, "InitiativeUpdate"))
 
 
 def _link_create(_: Any, asked: Asked, *, input: Input) -> dict[str, Any]:
@@ -188,9 +202,11 @@ WRITES: Mapping[str, Resolver] = {
     "Mutation.projectUpdateCreate": _project_update_create,
     "Mutation.projectUpdateUpdate": _project_update_update,
     "Mutation.projectUpdateArchive": _project_update_archive,
+    "Mutation.projectUpdateUnarchive": _project_update_unarchive,
     "Mutation.initiativeUpdateCreate": _initiative_update_create,
     "Mutation.initiativeUpdateUpdate": _initiative_update_update,
     "Mutation.initiativeUpdateArchive": _initiative_update_archive,
+    "Mutation.initiativeUpdateUnarchive": _initiative_update_unarchive,
     "Mutation.entityExternalLinkCreate": _link_create,
     "Mutation.entityExternalLinkDelete": _link_delete,
     "Mutation.webhookCreate": _webhook_create,
