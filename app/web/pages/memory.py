@@ -56,18 +56,21 @@ class Memory:
 
     now: Callable[[], datetime] = utc_now
     entries: OrderedDict[str, Entry] = field(default_factory=OrderedDict)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turns: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def get(
-        self, context: Context, key: str, stamp: str, make: Make, *, patience: float = PATIENCE
+        self, context: Context, key: str, stamp: str, make: Make, *, lane: str = "pages", patience: float = PATIENCE
     ) -> Found | None:
-        """Return the document of a key, None where it is still being put together; raise what making it raised."""
+        """Return the document of a key, None where it is still being put together; raise what making it raised.
+
+        Of a lane one is put together at a time, so that what takes long does not hold up what somebody waits for.
+        """
         entry = self.entries.setdefault(key, Entry())
         self.entries.move_to_end(key)
         self._forget()
         if entry.stamp != stamp or entry.at is None:
             if entry.running is None:
-                entry.running = asyncio.create_task(self._make(context, entry, stamp, make))
+                entry.running = asyncio.create_task(self._make(context, entry, stamp, make, lane))
             await asyncio.wait({entry.running}, timeout=patience if entry.at is None else SHORT)
         if entry.error is not None:
             raise entry.error
@@ -75,9 +78,9 @@ class Memory:
             return None
         return Found(entry.doc, entry.at, entry.stamp == stamp)
 
-    async def _make(self, context: Context, entry: Entry, stamp: str, make: Make) -> None:
+    async def _make(self, context: Context, entry: Entry, stamp: str, make: Make, lane: str) -> None:
         try:
-            async with self.turn:
+            async with self.turns.setdefault(lane, asyncio.Lock()):
                 at = self.now()
                 entry.doc = await asyncio.to_thread(aside, context, make)
             entry.stamp, entry.at, entry.error = stamp, at, None
