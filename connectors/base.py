@@ -266,7 +266,8 @@ class Outlet:
     read on with. `render` is the call that makes it say a content: it changes the entry `spot.id`, or makes one.
     `sent` reads the vendor's id of the entry out of the answer to that call, and raises RejectedError where a body
     of status 200 says failure. `remove` is None where nothing can be taken back. All of these are pure.
-    Under `summary` a content holds what moves with the calendar alone: it never causes a write.
+    What a content says of today, of the forecast or of reasons never causes a write: the content of the update without
+    them is compared.
 
     `prepare` reads once a run and row what all its places need: ids of fields and options, and under ``addresses``
     the vendor's id by the address as the file has it. It raises RejectedError or ConfigError that say what is missing

@@ -80,6 +80,16 @@ def sentence(
     return text + "."
 
 
+def certainty(*, coverage: float | None, probability: float | None) -> str:
+    """Say what the numbers rest on, where that is not everything, and how likely the date is; empty for neither."""
+    said_so = []
+    if coverage is not None and coverage < 1:
+        said_so.append(f"Based on {percent(coverage)} % of its scope.")
+    if probability is not None:
+        said_so.append(f"{percent(probability)} % likely to be done by its date.")
+    return " ".join(said_so)
+
+
 def _against(day: date, due: date | None) -> str:
     if due is None:
         return ""

@@ -22,8 +22,6 @@ from storage.outbox import MAY_SAY, Place, Published
 
 RELEASED = "released"
 """the fingerprint of what was given back: no content has it"""
-MOVING = ("summary", "text")
-"""what a content says that moves with the calendar: it alone is never worth a write"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +81,15 @@ def decide(
     outlet: Outlet,
     update: StatusUpdate,
     content: Mapping[str, object],
-    template: str | None,
+    marks: Mapping[str, str | None],
     told: Published | None,
     *,
     first_due: datetime | None,
     now: datetime,
     zone: ZoneInfo,
 ) -> Decision:
-    """Decide about one place. `first_due` is since when it waits in the outbox, None where it does not.
+    """Decide about one place. `marks` are the digests of the row's ``template`` and of what is ``still`` in the update;
+    `first_due` is since when the place waits in the outbox, None where it does not.
 
     A row with a cron line sends once a slot, whether or not anything changed; its first slot is the first after it was
     seen. Anything else is sent for a change that is worth it, and not sooner than `at_most` after the last.
@@ -115,7 +114,7 @@ def decide(
     if told.fingerprint == RELEASED:
         reason = "given back after a person's change"
     else:
-        reason = moved(row, told, update) or (otherwise(row, told, update, content, template) if cron is None else None)
+        reason = moved(row, told, update) or (otherwise(told, update, content, marks) if cron is None else None)
     if reason is None and unconfirmed and cron is None:
         reason = "our last write was not confirmed"
     if reason is None:
@@ -144,7 +143,7 @@ def moved(row: PublishRow, told: Published, update: StatusUpdate) -> str | None:
 
 
 def otherwise(
-    row: PublishRow, told: Published, update: StatusUpdate, content: Mapping[str, object], template: str | None
+    told: Published, update: StatusUpdate, content: Mapping[str, object], marks: Mapping[str, str | None]
 ) -> str | None:
     """Return what else is worth telling; None while progress moved by less than the row asks for."""
     was = told.content.get("progress")
@@ -152,14 +151,16 @@ def otherwise(
         return "progress became known" if was is None else "progress became unknown"
     if was != update.progress:
         return None
-    if told.content.get("template") != template:
+    if told.content.get("template") != marks["template"]:
         return "the template was edited"
+    if "still" in told.content:
+        return "text changed" if told.content["still"] != marks["still"] else None
     return "text changed" if steady(content_of(told.content)) != steady(content) else None
 
 
 def steady(content: Mapping[str, object]) -> dict[str, object]:
-    """Return a content without what moves with the calendar."""
-    return {name: value for name, value in content.items() if name not in MOVING}
+    """Return a content without its summary: what was sent before digests were kept is compared by it."""
+    return {name: value for name, value in content.items() if name != "summary"}
 
 
 def content_of(kept: Mapping[str, object]) -> dict[str, object]:

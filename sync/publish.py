@@ -26,7 +26,7 @@ from sync.outcomes import Sent, settle
 from sync.present import created
 from sync.sending import send
 from sync.subjects import Subject, subjects_of
-from sync.updates import numbers_of, status_update, template_mark, with_changes, with_text
+from sync.updates import numbers_of, status_update, still, template_mark, with_changes, with_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +76,15 @@ def wanted(
         for address, key in dict(places.get(subject.id, ())).items():
             place = Place(target=row.id, kind=subject.kind, subject=subject.id, address=address)
             told = planning.ledger.get(place)
-            update = with_text(with_changes(plain, numbers, told.content if told is not None else {}), row)
-            after = dict(outlet.content(update, row))
+            update = with_changes(plain, numbers, told.content if told is not None else {})
+            after = dict(outlet.content(with_text(update, row), row))
+            mark = fingerprint(outlet.content(with_text(still(update, row), row), row))
             decision = decide(
                 row,
                 outlet,
                 update,
                 after,
-                template,
+                {"template": template, "still": mark},
                 told,
                 first_due=planning.waiting.get(place),
                 now=now,
@@ -98,7 +99,13 @@ def wanted(
                 reason=decision.reason,
                 mode=row.mode,
                 period=period,
-                told={"content": after, **numbers, "changed": list(update.changed), "template": template},
+                told={
+                    "content": after,
+                    **numbers,
+                    "changed": list(update.changed),
+                    "template": template,
+                    "still": mark,
+                },
             )
 
 

@@ -16,6 +16,7 @@ from domain.facts import Outlook, StatusUpdate
 from domain.okr import HEALTH_WORDS, Health
 from domain.workspace import PublishRow
 from rollup.days import said
+from rollup.summary import certainty
 from sync.answers import Doc
 from sync.context import Context
 from sync.subjects import Subject
@@ -26,6 +27,7 @@ def status_update(context: Context, subject: Subject, doc: Doc, period: str) -> 
     entry, complete_to = subject.entry, doc.get("complete_to")
     ahead = entry.get("forecast") or {}
     known = not ahead.get("indicative") and any(ahead.get(name) for name in ("p50", "p85"))
+    certain = certainty(coverage=entry.get("coverage"), probability=ahead.get("probability") if known else None)
     path = f"{subject.kind}s/{subject.id}"
     return StatusUpdate(
         workspace=context.workspace.name,
@@ -36,7 +38,7 @@ def status_update(context: Context, subject: Subject, doc: Doc, period: str) -> 
         state=entry["state"],
         health=Health(entry["health"]),
         drivers=tuple(entry["health_reasons"]),
-        summary=entry["summary"],
+        summary=" ".join((entry["summary"], certain)).strip(),
         flags=tuple(entry["flags"]),
         complete_to=datetime.fromisoformat(complete_to).astimezone(context.zone) if complete_to else None,
         url=f"{context.public_url}/{path}" if context.public_url and subject.kind != "epic" else None,
@@ -102,6 +104,15 @@ def _changes(update: StatusUpdate, now: Doc, kept: Mapping[str, object]) -> Iter
     before_day, after_day = _date(str(kept["p85"])) if kept.get("p85") else None, _date(now["p85"])
     if before_day and after_day and before_day != after_day:
         yield f"It is 85 % likely done by {said(after_day)}, before that by {said(before_day)}."
+
+
+def still(update: StatusUpdate, row: PublishRow) -> StatusUpdate:
+    """Return what of an update does not move with the calendar, nor with what the row does not ask for.
+
+    What is told of it is compared, so that neither a sentence about today nor a template that holds one causes a write.
+    """
+    health = update.health if row.when.health else Health.UNKNOWN
+    return replace(update, summary="", drivers=(), forecast=None, complete_to=None, period="", health=health)
 
 
 def with_text(update: StatusUpdate, row: PublishRow) -> StatusUpdate:

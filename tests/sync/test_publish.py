@@ -156,7 +156,7 @@ async def log(road):
 
 @pytest.mark.parametrize("kind", ["keyed", "read_back", "blind"])
 async def test_a_write_whose_answer_nobody_saw_is_not_made_twice(company, board, kind):
-    company.rows(row(kind))
+    company.rows(row(kind, when=PublishWhen(health=False, at_most=None)))
     board.killed = True
     with pytest.raises(Killed):
         await tell(company.context, {}, by="maria")
@@ -176,7 +176,6 @@ async def test_a_write_whose_answer_nobody_saw_is_not_made_twice(company, board,
         write.period,
         "One click: 0.4",
     )
-    company.rows(row("blind", when=PublishWhen(health=False, at_most=None)))
     company.clock.forward(days=7)
     assert [one["reason"] for one in (await tell(company.context, {})).sent] == ["our last write was not confirmed"]
     assert len(board.cards) == 2
@@ -364,3 +363,14 @@ async def test_what_leaves_the_row_is_taken_away_where_it_can_be(company, board)
         assert set(await publications.latest(tx, "removed")) == {
             outbox.Place(target="card", kind="initiative", subject="I1", address="card-1")
         }
+
+
+async def test_a_sentence_about_today_alone_never_causes_a_write(company, board):
+    company.rows(row("keyed", when=PublishWhen(health=False, at_most=None), template="{{ title }}: {{ summary }}"))
+    await tell(company.context, {})
+    (before,) = (dict(card) for card in board.cards.values())
+    company.clock.forward(days=7)
+    await catch_up(company.context)
+    (write,) = await plan(company.context)
+    assert (write.action, write.after["text"] != before["text"]) == ("skip", True)
+    assert write.reason == "moved by less than the row asks for"
