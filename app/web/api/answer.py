@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from typing import Any
@@ -25,6 +26,8 @@ from sync.context import Context
 
 MOVING = frozenset({"expected", "summary"})
 """what is another value a second later, while nothing happens"""
+OPTION = re.compile(r"--([a-z])")
+"""how a sentence for the terminal names what is a parameter here"""
 PRIVATE = {"cache-control": "private, no-cache", "vary": "authorization, cookie"}
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -42,7 +45,7 @@ def answering(endpoint: Endpoint, source: Callable[[], Context]) -> Answer:
                 raise TypeError(f"{endpoint.name} does nothing")
             return document(await endpoint.do(asked), asked.context.today, request, status=endpoint.status)
         except UsageError as error:
-            raise Wrong(status_of(endpoint), str(error)) from error
+            raise Wrong(status_of(endpoint), OPTION.sub(r"\1", str(error))) from error
 
     return answer
 

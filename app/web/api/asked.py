@@ -21,7 +21,7 @@ from sync.context import Context
 MOST, USUAL = 500, 100
 """records of a page: at most, and where nothing is said"""
 LARGEST_BODY = 64 * 1024
-PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]*$"
+PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 LONGEST = 500
 
 
