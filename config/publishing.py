@@ -179,6 +179,8 @@ class To:
 
 def _row(values: dict[str, Any], here: Here) -> PublishRow:
     kind, connection, address = values.pop("to")
+    if kind == "goals":
+        values.setdefault("when", PublishWhen(at_most=tools.APART))
     row = PublishRow(outlet=kind, connection=connection, to=address, **values)
     if connection:
         here.notes.places[f"publish:{row.id}"] = here.place("to")
@@ -188,6 +190,8 @@ def _row(values: dict[str, Any], here: Here) -> PublishRow:
             f"The calls of {kind} are not in its vendor's published documents and were never tried on a live account. "
             "Say experimental: true on this row to use it.",
         )
+    if problem := tools.pace_problem(kind, row.to, row.when):
+        here.error("when" if "when" in values else "", problem)
     if row.on == "linked_epics" and not connection:
         here.error("on", "linked_epics are items of a tracker: the row needs to: {connection: …}.")
     if row.on == "linked_epics" and row.what == "epics":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from config.addresses import Address
@@ -18,6 +19,7 @@ from config.patterns import JMESPATH
 from config.scalars import Choice, Flag, Number, SecretRef, Text
 from config.shapes import Here, Key, ListOf, MapOf, Record, Then
 from domain.okr import Health
+from domain.workspace import PublishWhen
 
 PRIVATE = Key(Flag(), "Allow an address that is not public, such as one in the company's own network.")
 SCALE = Key(Number(above=0), "What 100 % is in the tool's own unit; default 100.")
@@ -155,3 +157,19 @@ TOOLS: Mapping[str, Shape] = {
     ),
 }
 """What the tools need that this version writes to."""
+
+APART = timedelta(hours=72)
+"""how far apart Atlassian Goals want the updates of one goal"""
+
+
+def pace_problem(kind: str, to: Mapping[str, object], when: PublishWhen) -> str | None:
+    """Return why a place cannot be told as often as a row says, None where it can."""
+    if kind == "asana" and to.get("as") == "status" and when.cron is None:
+        return (
+            "A status update of Asana goes to all followers of the goal and cannot be changed. "
+            'Say when: {cron: "0 9 * * MON"}, or publish as: metric.'
+        )
+    often = when.at_most is None or when.at_most < APART
+    if kind == "goals" and when.cron is None and often:
+        return "Atlassian Goals want updates days apart. Say when: {at_most: 72h} or more, or a cron line."
+    return None

@@ -141,7 +141,7 @@ def keys_of(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def test_every_key_of_the_workspace_file_is_described():
-    described = words_in_code(DOCS / "workspace-file.md") | words_in_code(DOCS / "mapping.md")
+    described = set().union(*(words_in_code(DOCS / f"{name}.md") for name in ("workspace-file", "mapping", "outlets")))
     made = schema()
     found = sorted(set(keys_of({word: part for word, part in made.items() if word != "$defs"})))
     assert ("connections", "budget") in found
