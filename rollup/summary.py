@@ -81,10 +81,10 @@ def sentence(
 
 
 def certainty(*, coverage: float | None, probability: float | None) -> str:
-    """Say what the numbers rest on, where that is not everything, and how likely the date is; empty for neither."""
+    """Say how much of it was read in time, where that is not all, and how likely the date is; empty for neither."""
     said_so = []
     if coverage is not None and coverage < 1:
-        said_so.append(f"Based on {percent(coverage)} % of its scope.")
+        said_so.append(f"Only {percent(coverage)} % of it is up to date.")
     if probability is not None:
         said_so.append(f"{percent(probability)} % likely to be done by its date.")
     return " ".join(said_so)

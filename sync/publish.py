@@ -76,7 +76,7 @@ def wanted(
         for address, key in dict(places.get(subject.id, ())).items():
             place = Place(target=row.id, kind=subject.kind, subject=subject.id, address=address)
             told = planning.ledger.get(place)
-            update = with_changes(plain, numbers, told.content if told is not None else {})
+            update = with_changes(plain, row, numbers, told.content if told is not None else {})
             after = dict(outlet.content(with_text(update, row), row))
             mark = fingerprint(outlet.content(with_text(still(update, row), row), row))
             decision = decide(

@@ -132,7 +132,7 @@ def _epic(context: Context, stored: Stored, own: Progress, stated: Iterable[Over
         "health": str(verdict.health),
         "health_reasons": list(verdict.reasons),
         "flags": list(own.flags),
-        "coverage": own.estimated_coverage,
+        "coverage": None,
         "counts": dict(own.counts),
         "items": own.items,
         "summary": sentence(health=verdict.health, progress=own.value, state=own.state, expected=verdict.expected),

@@ -67,14 +67,15 @@ def numbers_of(subject: Subject) -> Doc:
     }
 
 
-def with_changes(update: StatusUpdate, now: Doc, kept: Mapping[str, object]) -> StatusUpdate:
+def with_changes(update: StatusUpdate, row: PublishRow, now: Doc, kept: Mapping[str, object]) -> StatusUpdate:
     """Return an update that says what changed since the one that the ledger `kept`.
 
-    While neither progress nor health moved it says what it said last, so that its words alone never cause a write.
+    While neither progress nor the health that the row asks for moved it says what it said last, so that its words alone
+    never cause a write.
     """
     if "progress" not in kept:
         return update
-    if (kept.get("progress"), kept.get("health")) == (now["progress"], now["health"]):
+    if kept.get("progress") == now["progress"] and (kept.get("health") == now["health"] or not row.when.health):
         said_last = kept.get("changed")
         return replace(update, changed=tuple(map(str, said_last)) if isinstance(said_last, list) else ())
     return replace(update, changed=tuple(_changes(update, now, kept)))
@@ -112,7 +113,9 @@ def still(update: StatusUpdate, row: PublishRow) -> StatusUpdate:
     What is told of it is compared, so that neither a sentence about today nor a template that holds one causes a write.
     """
     health = update.health if row.when.health else Health.UNKNOWN
-    return replace(update, summary="", drivers=(), forecast=None, complete_to=None, period="", health=health)
+    return replace(
+        update, summary="", drivers=(), coverage=None, forecast=None, complete_to=None, period="", health=health
+    )
 
 
 def with_text(update: StatusUpdate, row: PublishRow) -> StatusUpdate:

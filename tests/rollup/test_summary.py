@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from domain.okr import Health
-from rollup.summary import amount, percent, points, sentence
+from rollup.summary import amount, certainty, percent, points, sentence
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,11 @@ def test_sentences():
     late = sentence(health=Health.AT_RISK, progress=0.4, p85=date(2026, 12, 19), due=date(2026, 12, 18))
     assert late == "At risk. 40 % delivered; 85 % likely done by 19 Dec 2026, 1 day late."
     assert sentence(health=Health.AT_RISK, progress=0.4, basis="outcome") == "At risk. 40 % of the way to the target."
+
+
+def test_certainty_is_told_where_it_is_not_whole() -> None:
+    assert certainty(coverage=1.0, probability=None) == ""
+    assert certainty(coverage=0.8, probability=None) == "Only 80 % of it is up to date."
+    assert certainty(coverage=0.999, probability=0.72) == (
+        "Only 99 % of it is up to date. 72 % likely to be done by its date."
+    )
