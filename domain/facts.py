@@ -155,10 +155,10 @@ class StatusUpdate:
     """What is told about one subject: the content that targets render and fingerprints are taken of.
 
     `progress` is 0…1 or None, `coverage` the part of it that was read in time; `drivers` are the reasons of the
-    health in words, `changed` sentences on what moved since the last update; `url` leads to the explanation, None where no
-    public address is configured. `period` is what the update stands for. `text` is the row's template filled in, to
-    be used in place of the outlet's own body, None where the row has none; `markup` names the format that the template
-    says it is written in (``markdown``, ``mrkdwn``, ``adf`` …), None for plain text, which an outlet escapes.
+    health in words, `changed` sentences on what moved since the last update; `url` leads to the explanation, None
+    where no public address is configured. `period` is what the update stands for. `text` is the row's template filled
+    in, to be used in place of the outlet's own body, None where the row has none; `markup` names the format that the
+    template says it is written in (``markdown``, ``mrkdwn``, ``adf`` …), None for plain text, which an outlet escapes.
     """
 
     workspace: str
