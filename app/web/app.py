@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
-from app.web import errors, health, login
+from app.web import badges, errors, health, login
 from app.web.api import routes as api
 from app.web.guard import Guard
 from app.web.needs import Web
@@ -35,6 +35,7 @@ def application(web: Web) -> Starlette:
         routes += login.routes(web.access)
     if web.access is not None and web.context is not None:
         routes += api.routes(web.context, version=web.version)
+        routes += badges.routes(web.context, public=web.access.auth.badges == "public")
         routes += pages.routes(web, web.context)
     app = Starlette(routes=routes, middleware=[Middleware(Guard, web.access)], exception_handlers=errors.HANDLERS)
     app.router.redirect_slashes = False
