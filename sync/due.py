@@ -94,6 +94,8 @@ def decide(
     A row with a cron line sends once a slot, whether or not anything changed; its first slot is the first after it was
     seen. Anything else is sent for a change that is worth it, and not sooner than `at_most` after the last.
     """
+    if not content:
+        return Decision(action="skip", reason="nothing to tell there: no number, or a health that it has no word for")
     cron = row.when.cron
     if told is None:
         if cron is not None and (first_due is None or slot_by(cron, now, zone) <= first_due):
