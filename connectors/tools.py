@@ -123,6 +123,11 @@ def comment_of(update: StatusUpdate) -> str:
     return "\n".join(said)
 
 
+def workspace_of(key: str) -> str:
+    """Return the workspace of a natural key."""
+    return key.split(":")[1] if key.startswith("keyrail:") and key.count(":") > 1 else key
+
+
 def mapping(value: Json) -> Mapping[str, Json]:
     """Return a JSON object as it is, anything else as an empty one."""
     return value if isinstance(value, dict) else {}

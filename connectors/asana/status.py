@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from connectors.base import Answer, Call, Json, Outlet, Spot, There
 from connectors.shapes import load
-from connectors.tools import get, lines, mapping, status_line, title_of
+from connectors.tools import get, lines, mapping, status_line, title_of, workspace_of
 from connectors.words import nowhere
 from domain.errors import RejectedError
 from domain.facts import StatusUpdate
@@ -88,7 +88,10 @@ def current(body: bytes, spot: Spot) -> There | Call | None:
     said = mapping(load(body))
     for update in map(mapping, listed if isinstance(listed := said.get("data"), list) else []):
         mark = MARK.search(str(update.get("html_text")))
-        if mark is not None and unquote(html.unescape(mark[1])) == spot.key:
+        key = unquote(html.unescape(mark[1])) if mark is not None else spot.key
+        if workspace_of(key) != workspace_of(spot.key):
+            return There(content={}, owner=key)
+        if mark is not None and key == spot.key:
             return There(content=_said(update), id=str(update.get("gid")))
     offset = mapping(said.get("next_page")).get("offset")
     if not isinstance(offset, str):

@@ -26,6 +26,7 @@ from connectors.tools import (
     source_of,
     status_line,
     whole_percent,
+    workspace_of,
 )
 from connectors.words import nowhere
 from domain.errors import RejectedError
@@ -121,12 +122,14 @@ def read(spot: Spot) -> Call:
 
 
 def current(body: bytes, spot: Spot) -> There | None:
-    """Return what our latest check-in of the period says, None where there is none."""
+    """Return what our latest check-in of the period says, or whose there are instead; None where there are none."""
     listed = mapping(load(body)).get("check_ins")
     ours: list[tuple[str, There]] = []
+    owner: str | None = None
     for one in map(mapping, listed if isinstance(listed, list) else []):
         told, url, key = said_by(_document(one.get("message")))
         if key != spot.key:
+            owner = key if key is not None and workspace_of(key) != workspace_of(spot.key) else owner
             continue
         content: dict[str, Json] = {
             "status": one.get("status"),
@@ -136,7 +139,9 @@ def current(body: bytes, spot: Spot) -> There | None:
             "summary": told[1:],
         }
         ours.append((str(one.get("inserted_at")), There(content=content, id=str(one.get("id")))))
-    return max(ours, key=lambda each: each[0])[1] if ours else None
+    if not ours:
+        return There(content={}, owner=owner) if owner is not None else None
+    return max(ours, key=lambda each: each[0])[1]
 
 
 def sent(answer: Answer, spot: Spot) -> str | None:

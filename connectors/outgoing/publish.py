@@ -32,7 +32,7 @@ def content_of(update: StatusUpdate, row: PublishRow) -> Mapping[str, Json]:
     template = row.to.get("body")
     if template is None:
         return {**told, "summary": {name: value for name, value in values.items() if name not in STEADY}}
-    return {**told, "summary": {"body": filled(str(template), update, row.id)}}
+    return {**told, "summary": {"body": filled(str(template), update, row.id), "changed": values["changed"]}}
 
 
 def body_of(content: Mapping[str, Json], spot: Spot) -> Json:
@@ -45,8 +45,14 @@ def body_of(content: Mapping[str, Json], spot: Spot) -> Json:
 
 
 def id_of(content: Mapping[str, Json], spot: Spot) -> str:
-    """Return the id of a delivery: the same place, period and content have the same, however often it is sent."""
-    told = orjson.dumps([spot.key, spot.period, content], option=orjson.OPT_SORT_KEYS)
+    """Return the id of a delivery: of the place, the day, what is told, and what that changed since the last one.
+
+    So a repeat has the same id, also by a later run; and what is told anew after something else was has another.
+    """
+    changed = mapping(content.get("summary")).get("changed")
+    still = {name: value for name, value in content.items() if name != "summary"}
+    day = f"{spot.now:%Y-%m-%d}" if spot.now is not None else ""
+    told = orjson.dumps([spot.key, spot.period, day, still, changed], option=orjson.OPT_SORT_KEYS)
     return f"msg_{hashlib.sha256(told).hexdigest()[:32]}"
 
 
@@ -90,7 +96,7 @@ def sent(answer: Answer, spot: Spot) -> None:
 
 OUTLET = Outlet(
     kind="webhook",
-    guarantee="blind",
+    guarantee="keyed",
     content=content_of,
     render=render,
     sent=sent,

@@ -24,7 +24,7 @@ UPDATE = StatusUpdate(
     workspace="acme",
     kind="key_result",
     id="KR1",
-    title="Checkout <b>in</b> *one* & \"only\" step",
+    title='Checkout <b>in</b> *one* & "only" step',
     progress=0.62,
     state="ok",
     health=Health.AT_RISK,
@@ -278,3 +278,11 @@ async def test_a_private_address_is_refused_unless_the_row_allows_it(world):
     world.row = replace(world.row, to={name: value for name, value in world.row.to.items() if name != "allow_private"})
     with pytest.raises(RejectedError, match=r"no public address; nothing was sent.*allow_private: true"):
         await world.tell()
+
+
+@every(["operately", "asana status"])
+async def test_what_another_workspace_wrote_is_seen_to_be_theirs(world):
+    await world.tell(key="keyrail:globex:row:key_result:KR9:2026-W48")
+    there = await world.says()
+    assert there is not None
+    assert there.owner == "keyrail:globex:row:key_result:KR9:2026-W48"

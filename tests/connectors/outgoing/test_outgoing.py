@@ -109,16 +109,19 @@ async def test_a_repeat_has_the_same_id_and_is_taken_once():
     assert len(site.delivered) == 2
 
 
-def test_the_id_is_of_place_period_and_content():
-    of = row()
+@pytest.mark.parametrize("to", [{}, {"body": "{}"}])
+def test_the_id_is_of_place_day_and_what_is_told_and_changed(to):
+    of = row(**to)
     content = content_of(UPDATE, of)
+    again = replace(UPDATE, changed=("Progress fell from 70 % to 62 %.",))
     ids = {
         render(told, at).headers["webhook-id"]
-        for told in (content, content_of(replace(UPDATE, progress=0.7), of))
-        for at in (spot(of), spot(of, key="keyrail:acme:hook:key_result:KR2"), spot(of, period="2026-W49"))
+        for told in (content, content_of(replace(UPDATE, progress=0.7), of), content_of(again, of))
+        for at in (spot(of), spot(of, key="keyrail:acme:hook:key_result:KR2"), spot(of, now=NOW.replace(day=25)))
     }
-    assert len(ids) == 6
-    assert render(content, spot(of)).headers == render(content, spot(of, now=NOW.replace(hour=12))).headers
+    assert len(ids) == 9
+    later = content_of(replace(UPDATE, drivers=("another",), complete_to=NOW), of)
+    assert render(content, spot(of)).headers == render(later, spot(of, now=NOW.replace(hour=12))).headers
 
 
 @pytest.mark.parametrize("secret", ["", "short", f"whsec_{encoded(23)}", encoded(65)])
