@@ -39,12 +39,13 @@ class Project:
     short_description: str | None = None
     fields: list[ProjectField] = slot(default_factory=list)
     items: list[ProjectItem] = slot(default_factory=list, repr=False)
+    statuses: list[Status] = slot(default_factory=list, repr=False)
     hidden: bool = False
     closed_at: datetime | None = None
     typename = "ProjectV2"
     readme = None
     public = template = False
-    viewer_can_update = True
+    viewer_can_update: bool = True
 
     @property
     def id(self) -> str:
@@ -70,6 +71,28 @@ class Project:
     def field(self, name: str) -> ProjectField | None:
         """Return the field of that name, compared without case as GitHub does."""
         return next((one for one in self.fields if one.name.casefold() == name.casefold()), None)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Status:
+    """A status update of a project; `status` is ON_TRACK, AT_RISK, OFF_TRACK, COMPLETE, INACTIVE or none."""
+
+    project: Project
+    id_number: int
+    creator: Account
+    created_at: datetime
+    updated_at: datetime
+    body: str | None = None
+    status: str | None = None
+    typename = "ProjectV2StatusUpdate"
+
+    @property
+    def id(self) -> str:
+        return node_id("PVTSU", self.project.owner.number, self.id_number)
+
+    @property
+    def full_database_id(self) -> str:
+        return str(self.id_number)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -20,6 +20,7 @@ from app.demo.github_lists import GONE_WRONG, Page, forbidden, issue_page, page,
 from app.demo.github_projects import values_of
 from app.demo.github_site import Site
 from app.demo.github_things import Account, Comment, Event, Issue, Repository
+from app.demo.github_writes import WRITES
 from app.demo.graphql import Engine, Refusal, Resolver, Told, plain_words, schema_of, snake
 
 SDL = Path(__file__).with_name("github.graphql")
@@ -33,7 +34,8 @@ OLD_SERVER = frozenset({
     "IssueFieldMultiSelect", "IssueFieldNumber", "IssueFieldSingleSelect", "IssueFieldText", "IssueFieldDateValue",
     "IssueFieldMultiSelectValue", "IssueFieldNumberValue", "IssueFieldSingleSelectValue", "IssueFieldTextValue",
     "IssueFieldSingleSelectOption", "ProjectV2IssueFieldValues", "ProjectV2ItemIssueFieldValue",
-    "ClosedEvent.duplicateOf",
+    "ClosedEvent.duplicateOf", "Mutation.setIssueFieldValue", "SetIssueFieldValueInput", "SetIssueFieldValuePayload",
+    "IssueFieldCreateOrUpdateInput",
     "Issue.projectItems", "ProjectV2.items.archivedStates", "ProjectV2Owner",
     *(
         f"{kind}.{name}"
@@ -382,6 +384,7 @@ RESOLVERS: Mapping[str, Resolver] = {
     "Mutation.addComment": _add_comment,
     "Mutation.updateIssueComment": _update_comment,
     "Mutation.deleteIssueComment": _delete_comment,
+    **WRITES,
     "RepositoryOwner.repositories": _repositories,
     "RepositoryOwner.repository": _owned,
     "ProjectV2Owner.projectsV2": _projects,
@@ -431,6 +434,9 @@ RESOLVERS: Mapping[str, Resolver] = {
     "ProjectV2.fields": pages("fields"),
     "ProjectV2.field": lambda source, asking, name: source.field(name),
     "ProjectV2.items": _items,
+    "ProjectV2.statusUpdates": lambda source, asking, orderBy, **asked: page(
+        source.statuses if orderBy["direction"] == "ASC" else source.statuses[::-1], asking, **asked
+    ),
     "ProjectV2.repositories": lambda source, asking, **asked: page([], asking, **asked),
     "ProjectV2Item.content": _content,
     "ProjectV2Item.fieldValues": lambda source, asking, **asked: page(list(values_of(source)), asking, **asked),

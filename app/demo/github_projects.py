@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from app.demo.github_boards import Draft, ItemValue, Iteration, Project, ProjectField, ProjectItem
+from app.demo.github_boards import Draft, ItemValue, Iteration, Project, ProjectField, ProjectItem, Status
 from app.demo.github_site import Change, Site
 from app.demo.github_things import Account, Issue, IssueField, Option, PullRequest
 
@@ -140,6 +140,35 @@ def set_value(site: Site, item: ProjectItem, name: str, content: Any, *, at: dat
     item.updated_at = max(item.updated_at, when)
     _moved(project, when)
     return _tell(site, item, "edited", when, field=field, was=old, value=new)
+
+
+def post_status(
+    site: Site, project: Project, body: str | None, status: str | None, *, by: Account | None = None
+) -> Status:
+    """Post a status update of a project."""
+    now = site.now()
+    posted = Status(
+        project=project, id_number=site.next_id("status update"), creator=by or site.member, created_at=now,
+        updated_at=now, body=body, status=status,
+    )  # fmt: skip
+    project.statuses.append(posted)
+    site.keep(posted)
+    _moved(project, now)
+    return posted
+
+
+def edit_status(site: Site, posted: Status, **said: str | None) -> None:
+    """Change the body or the status of a status update; None takes the status away."""
+    for name, value in said.items():
+        setattr(posted, name, value)
+    posted.updated_at = site.now()
+    _moved(posted.project, posted.updated_at)
+
+
+def delete_status(site: Site, posted: Status) -> None:
+    """Take a status update away."""
+    posted.project.statuses.remove(posted)
+    _moved(posted.project, site.now())
 
 
 def _content(field: ProjectField, content: Any) -> Any:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
 
 from app.demo.github_access import Access
-from app.demo.github_boards import Project, ProjectItem
+from app.demo.github_boards import Project, ProjectItem, Status
 from app.demo.github_changes import CHANGES, Content
 from app.demo.github_faults import Faults
 from app.demo.github_things import (
@@ -260,6 +260,8 @@ class Site:
             return not thing.hidden
         if isinstance(thing, ProjectItem):
             return not thing.project.hidden and thing in thing.project.items
+        if isinstance(thing, Status):
+            return not thing.project.hidden and thing in thing.project.statuses
         place = getattr(thing, "repository", None)
         return not isinstance(place, Repository) or not place.hidden
 

@@ -1,5 +1,6 @@
 """Each place of a tracker, written and read over HTTP against the simulated trackers, and changed there by people."""
 
+import re
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,7 +8,10 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from app.demo import jira, jira_dc, linear
+from app.demo import github, jira, jira_dc, linear
+from app.demo.github_graph import OLD_SERVER
+from app.demo.github_projects import add_field, add_item, add_project, edit_status
+from app.demo.github_site import Site as GitHubSite
 from app.demo.linear_model import Initiative, Project
 from app.demo.linear_site import Site as LinearSite
 from app.demo.site import OKR_PROGRESS, OKR_STATE, Site
@@ -86,8 +90,11 @@ class Place:
 
 @asynccontextmanager
 async def opened(connection, face, clock):
+    async def sleep(seconds):
+        clock.forward(seconds=seconds)
+
     transport = httpx.ASGITransport(app=face)
-    async with open_connection(connection, transport=transport, now=clock) as client:
+    async with open_connection(connection, transport=transport, now=clock, sleep=sleep) as client:
         yield client, await CONNECTORS[connection.type].discover(client, connection, None)
 
 
@@ -234,7 +241,7 @@ async def test_a_field_that_does_not_fit_is_refused_with_what_to_do(issues, to, 
     place = issues("field", **to)
     with pytest.raises(ConfigError, match=words):
         await place.at("PAY-1")
-    ((level, message),) = await place.may_write()
+    ((level, _),) = await place.may_write()
     assert level == "error"
 
 
@@ -296,3 +303,151 @@ async def test_a_name_that_is_nobodys_or_several_ones_is_refused(updates):
     with pytest.raises(RejectedError, match=r"'Twice' could be the project https://\S+ or the initiative https://"):
         await (await updates().at("Twice")).says()
     assert (await updates().may_write())[0][0] == "ok"
+
+
+# --- GitHub
+
+
+@pytest.fixture
+def hub(clock):
+    """Issue acme/api#1, which is in project acme/1, and #2, which is in none; fields of both kinds."""
+    site = GitHubSite(clock=clock)
+    acme = site.add_organization("acme")
+    api = site.add_repository(acme, "api")
+    board = add_project(site, acme, "Roadmap")
+    for name, kind, options in (("OKR", "NUMBER", ()), ("Health", "SINGLE_SELECT", OPTIONS), ("Note", "TEXT", ())):
+        site.add_issue_field(acme, name, kind, options)
+        add_field(site, board, f"Board {name}", kind, options)
+    add_item(site, board, site.create(api, "Checkout"))
+    site.create(api, "In no project")
+    return site
+
+
+OPTIONS = ("On Track", "At Risk")
+
+
+@pytest.fixture
+async def boards(hub, clock):
+    """A function that gives the place of a row at GitHub."""
+    connection = Connection(
+        name="hub", type="github", url="https://api.github.com", auth={"token": Secret("t", hub.token)},
+        scope={"organizations": ("acme",), "projects": ("acme/1",)},
+    )  # fmt: skip
+    async with opened(connection, github.application(hub), clock) as (client, reading):
+
+        def place(kind, template=None, **to):
+            row = PublishRow(id="row", outlet=f"github.{kind}", connection="hub", to=to, template=template)
+            return Place(client, reading, row)
+
+        yield place
+
+
+async def test_a_comment_on_an_issue_is_kept_as_one(boards, hub):
+    place = await kept(await boards("comment").at("acme/api#1"))
+    (comment,) = hub.find("acme/api#1").comments
+    assert comment.id == place.entry
+    hub.edit_comment(comment, "no")
+    assert await place.says() == {"body": "no"}
+    await place.take_away()
+    assert await place.says() is None
+    assert await place.may_write() == [("ok", "Our account may comment.")]
+
+
+@pytest.mark.parametrize("to", [{}, {"project": "acme/1"}])
+async def test_the_status_of_a_project_is_posted_once_a_period_and_changed_in_place(boards, hub, to):
+    place = await kept(await boards("status_update", **to).at("acme/1"))
+    board = hub.accounts["acme"].projects[0]
+    (status,) = board.statuses
+    assert (status.id, status.status) == (place.entry, "ON_TRACK")
+    await place.write(replace(UPDATE, health=Health.UNKNOWN))
+    assert status.status is None
+    edit_status(hub, status, status="INACTIVE")
+    assert (await place.says())["mark"] == "INACTIVE"
+    later = await boards("status_update", **to).at("acme/1", period="2026-W49")
+    await later.write()
+    assert [one.status for one in board.statuses] == ["INACTIVE", "AT_RISK"]
+    await later.take_away()
+    assert await later.says() is None
+    assert board.statuses == [status]
+
+
+FIELDS = [("OKR", "progress", 75.0), ("health", "health", "On Track"), ("Note", "text", "75 % · On track")]
+
+
+@pytest.mark.parametrize(("field", "value", "said"), FIELDS)
+async def test_a_field_of_an_item_in_a_project_is_set_and_emptied(boards, hub, field, value, said):
+    place = await kept(
+        await boards("project_field", project="acme/1", field=f"board {field}", value=value).at("acme/api#1")
+    )
+    (item,) = hub.find("acme/api#1").items
+    assert [getattr(one.content, "name", one.content) for one in item.values.values()] == [said]
+    await place.take_away()
+    assert item.values == {}
+    assert await place.says() == {"value": None}
+
+
+@pytest.mark.parametrize(("field", "value", "said"), FIELDS)
+async def test_a_field_of_an_issue_is_set_and_emptied(boards, hub, field, value, said):
+    issue = hub.find("acme/api#1")
+    place = await kept(await boards("issue_field", field=field, value=value).at(issue.id))
+    assert [one.value for one in issue.values.values()] == [said]
+    await place.take_away()
+    assert issue.values == {}
+    assert await place.says() == {"value": None}
+
+
+async def test_what_is_not_there_stops_no_other_place(boards):
+    with pytest.raises(RejectedError, match="no issue acme/api#99"):
+        await (await boards("comment").at("acme/api#99")).says()
+    with pytest.raises(RejectedError, match="no project acme/9"):
+        await (await boards("status_update").at("acme/9")).says()
+    field = {"project": "acme/1", "field": "Board OKR", "value": "progress"}
+    with pytest.raises(RejectedError, match="is not in the project acme/1"):
+        await (await boards("project_field", **field).at("acme/api#2")).says()
+
+
+@pytest.mark.parametrize(
+    ("kind", "to", "words"),
+    [
+        ("status_update", {"project": "acme/9"}, "there is no project acme/9"),
+        ("project_field", {"field": "OKR", "value": "progress"}, "does not say which project's field"),
+        (
+            "project_field",
+            {"project": "acme/1", "field": "Board Not", "value": "text"},
+            "no field 'Board Not'.* Near: ",
+        ),
+        ("project_field", {"project": "acme/1", "field": "Title", "value": "health"}, "no field that health can be"),
+        ("issue_field", {"field": "Note", "value": "progress"}, r"no field that progress.* Name a number field"),
+    ],
+)
+async def test_a_row_that_means_nothing_there_is_refused_with_what_to_do(boards, kind, to, words):
+    place = boards(kind, **to)
+    ((level, message),) = await place.may_write()
+    assert level == "error"
+    assert re.search(words, message)
+    with pytest.raises((ConfigError, RejectedError), match=words):
+        await (await place.at("acme/api#1")).says()
+
+
+async def test_who_may_not_change_a_project_is_told_before(boards, hub):
+    field = {"project": "acme/1", "field": "Board OKR", "value": "progress"}
+    rows = (boards("project_field", **field), boards("status_update", project="acme/1"))
+    assert [level for row in rows for level, _ in await row.may_write()] == ["ok", "ok", "ok"]
+    hub.accounts["acme"].projects[0].viewer_can_update = False
+    for row in rows:
+        assert "may not change the project 'Roadmap'. Give it the role Write" in (await row.may_write())[-1][1]
+    with pytest.raises(RejectedError, match="permission to update the project"):
+        await (await rows[0].at("acme/api#1")).write()
+    assert (await boards("issue_field", field="OKR", value="progress").may_write())[0][0] == "ok"
+
+
+async def test_a_server_without_issue_fields_says_so(hub, clock):
+    connection = Connection(
+        name="hub", type="github", url="https://ghe.acme.example/api/v3", auth={"token": Secret("t", hub.token)},
+        scope={"repositories": ("acme/api",)},
+    )  # fmt: skip
+    face = github.application(hub, without=OLD_SERVER)
+    async with opened(connection, face, clock) as (client, reading):
+        row = PublishRow(id="row", outlet="github.issue_field", connection="hub", to={"field": "OKR"})
+        with pytest.raises(RejectedError, match=r"no issue fields \(a preview\).* as: project_field"):
+            await Place(client, reading, row).at("acme/api#1")

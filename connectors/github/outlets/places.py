@@ -20,9 +20,8 @@ def issue_of(spot: Spot) -> str:
 
 
 def project_of(spot: Spot) -> str:
-    """Return the id of the project, the row's own first; raise RejectedError where it was not found by its address."""
-    own = spot.facts.get("project")
-    return own if isinstance(own, str) else _known(spot, "project", "acme/12")
+    """Return the id of the project; raise RejectedError where it was not found by its address."""
+    return _known(spot, "project", "acme/12")
 
 
 def _known(spot: Spot, what: str, like: str) -> str:

@@ -46,18 +46,17 @@ _TOGETHER = 50
 async def find_projects(
     client: Client, row: PublishRow, addresses: Sequence[str], reading: Reading
 ) -> Mapping[str, Json]:
-    """Return the ids of the projects that subjects name, under ``addresses``, and of the row's own as ``project``.
+    """Return the ids of the projects that subjects name, or the row itself for them, under ``addresses``.
 
     Of the subjects' those that are not there are left out; raises ConfigError for the row's own.
     """
     named = row.to.get("project")
-    own: dict[str, Json] = {"project": (await _project(client, row, str(named)))["id"]} if named else {}
-    found: dict[str, Json] = {}
+    found: dict[str, Json] = {str(named): (await _project(client, row, str(named)))["id"]} if named else {}
     for address in dict.fromkeys(addresses):
-        if PROJECT.fullmatch(address):
+        if PROJECT.fullmatch(address) and address not in found:
             with suppress(ConfigError):
                 found[address] = (await _project(client, row, address))["id"]
-    return {**own, "addresses": found}
+    return {"addresses": found}
 
 
 async def _project(client: Client, row: PublishRow, key: str) -> dict[str, Json]:

@@ -80,7 +80,9 @@ def current(answer: bytes, spot: Spot) -> There | Call | None:
     if spot.id is not None:
         return _there(node, spot)
     if node.get("__typename", "ProjectV2") != "ProjectV2":
-        raise RejectedError(f"{spot.row.id}: {spot.address} is a {node['__typename']}, no project with a status.")
+        raise RejectedError(
+            f"{spot.row.id}: {spot.address} is of type {node['__typename']}, and only projects have a status."
+        )
     told = object_of(node.get("statusUpdates"))
     for status in objects(told):
         author = object_of(status.get("creator")).get("login")

@@ -133,7 +133,7 @@ def test_our_status_of_the_period_is_found_by_author_and_marker():
     assert variables(further) == {"id": "PVT_1", "after": "c"}
     assert STATUS.current(statuses(status("S_2", before)), spot("PVT_1")) is None
     assert STATUS.current(answer(), spot("PVT_1", id="S_9")) is None
-    with pytest.raises(RejectedError, match="is a Issue, no project"):
+    with pytest.raises(RejectedError, match="of type Issue, and only projects"):
         STATUS.current(answer(__typename="Issue"), spot("I_1"))
 
 
@@ -144,8 +144,8 @@ def test_the_id_of_a_new_status_is_kept():
     assert STATUS.sent(replace(told, body=b'{"data":{}}'), spot("PVT_1", id="S_1")) == "S_1"
 
 
-def test_a_project_is_the_rows_own_else_the_subjects_and_one_that_is_not_there_is_refused_alone():
-    assert variables(STATUS.read(spot("PVT_1", {"project": "PVT_9"}))) == {"id": "PVT_9"}
+def test_a_project_that_is_not_there_is_refused_alone():
+    assert variables(STATUS.read(spot("PVT_1"))) == {"id": "PVT_1"}
     with pytest.raises(RejectedError, match="no project acme/12, or our account may not see it"):
         STATUS.read(spot("acme/12"))
 
