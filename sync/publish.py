@@ -61,7 +61,12 @@ async def plan(
                 places = await places_of(tx, context, row, outlet, subjects, made)
                 writes += wanted(planning, row, outlet, subjects, places)
                 writes += [write async for write in unwanted(tx, planning, row, outlet, places)]
-    return [write for write in writes if subject is None or write.place.subject == subject]
+    return [write for write in writes if subject in (None, write.place.subject) or named(write, subject)]
+
+
+def named(write: Write, subject: str | None) -> bool:
+    """Return whether somebody who names an epic by its key means a write."""
+    return write.place.kind == "epic" and write.key == subject
 
 
 def wanted(

@@ -15,6 +15,7 @@ from connectors.shapes import load
 from connectors.sinks import manners
 from domain.errors import ConfigError, RejectedError, UsageError
 from domain.okr import Contribution, Initiative, KeyResult, Objective, Timeframe, WorkSelector
+from domain.rules import Test
 from domain.workspace import PublishRow, PublishWhen
 from storage import outbox, publications
 from sync.addresses import unsupported
@@ -374,3 +375,14 @@ async def test_a_sentence_about_today_alone_never_causes_a_write(company, board)
     (write,) = await plan(company.context)
     assert (write.action, write.after["text"] != before["text"]) == ("skip", True)
     assert write.reason == "moved by less than the row asks for"
+
+
+async def test_an_epic_is_told_on_itself_about_itself(company):
+    badge = PublishRow(id="badge", outlet="jira.remote_link", connection="jira", what="epics", when=SOON)
+    company.rows(badge, replace(badge, id="web", only=Test(field="team", op="in", value=("Web",))))
+    (write,) = await plan(company.context)
+    assert (write.place.kind, write.place.subject, write.place.address, write.key) == ("epic", "jira:1", "1", "PAY-1")
+    assert (write.action, write.after["title"].rpartition(": ")[2]) == ("create", "40 % · Unknown")
+    assert [found.key for found in await plan(company.context, subject="PAY-1")] == ["PAY-1"]
+    found = {one["subject"]: one["message"] for one in await targets(company.context, {})}
+    assert found == {"badge": "each subject has an address", "web": "each subject has an address"}
