@@ -148,45 +148,60 @@ def quick_folder() -> Path | None:
 @contextlib.contextmanager
 def served(base: Path) -> Iterator[str]:
     """Make a cluster in a folder and serve it until the block ends."""
-    data, log = base / "data", base / "log"
-    data.mkdir()
-    options: dict[str, object] = {
-        "cwd": base,
-        "env": {"PATH": os.environ["PATH"], "HOME": str(base), "LC_ALL": "C.UTF-8"},
-    }
-    root = binaries()
-    if os.geteuid() == 0:  # the server refuses to run as root
-        nobody = pwd.getpwnam("nobody")
-        for folder in (base, data):
-            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        root = readable_for_all(root, base)
-    subprocess.run(
-        [root / "bin/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
-         "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, **options,
-    )  # fmt: skip
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    library = ctypes.CDLL(None)
-
-    def die_with_the_tests() -> None:
-        library.prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
-
-    with log.open("wb") as out:
-        server = subprocess.Popen(
-            [root / "bin/postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", base, "-c", "fsync=off",
-             "-c", "full_page_writes=off", "-c", "max_connections=200"],
-            preexec_fn=die_with_the_tests, stdout=out, stderr=subprocess.STDOUT, **options,
-        )  # fmt: skip
-    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    cluster = Cluster(base)
+    cluster.start()
     try:
-        wait_until_ready(server, url, log)
-        yield url
+        yield cluster.url
     finally:
-        server.send_signal(signal.SIGINT)
-        server.wait()
+        cluster.stop()
+
+
+class Cluster:
+    """A PostgreSQL cluster in a folder, whose server can be stopped and started again at the same address."""
+
+    def __init__(self, base: Path) -> None:
+        self.base, self.data, self.log = base, base / "data", base / "log"
+        self.data.mkdir()
+        self.options: dict[str, object] = {
+            "cwd": base,
+            "env": {"PATH": os.environ["PATH"], "HOME": str(base), "LC_ALL": "C.UTF-8"},
+        }
+        self.root = binaries()
+        if os.geteuid() == 0:  # the server refuses to run as root
+            nobody = pwd.getpwnam("nobody")
+            for folder in (base, self.data):
+                os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+            self.options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            self.root = readable_for_all(self.root, base)
+        subprocess.run(
+            [self.root / "bin/initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+             "--locale=C.UTF-8", "--no-sync"],
+            check=True, stdout=subprocess.DEVNULL, **self.options,
+        )  # fmt: skip
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        library = ctypes.CDLL(None)
+
+        def die_with_the_tests() -> None:
+            library.prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
+
+        with self.log.open("ab") as out:
+            self.server = subprocess.Popen(
+                [self.root / "bin/postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port), "-k", self.base,
+                 "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"],
+                preexec_fn=die_with_the_tests, stdout=out, stderr=subprocess.STDOUT, **self.options,
+            )  # fmt: skip
+        wait_until_ready(self.server, self.url, self.log)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server: SIGINT cuts sessions off, SIGQUIT leaves it to the next start to recover from its log."""
+        self.server.send_signal(how)
+        self.server.wait()
 
 
 def binaries() -> Path:
@@ -278,6 +293,21 @@ def postgres_server() -> Iterator[Server]:
         server = Server(url)
         yield server
         server.close()
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server for one test alone, which may stop it."""
+    base = Path(tempfile.mkdtemp(prefix="keyrail-pg-", dir=quick_folder()))
+    try:
+        made = Cluster(base)
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from app.bootstrap import open_context, open_sources
 from app.demo import github, jira, linear
@@ -31,7 +32,7 @@ from config.settings import read
 from config.workspace import load
 from domain.errors import ConfigError
 from domain.workspace import Workspace
-from storage import checkpoints
+from storage import checkpoints, inbox
 from sync import exports, run
 from sync.answers import report
 from sync.engine import open_asker
@@ -212,6 +213,12 @@ class House:
             and len(one["links"]) == 1
         ][number]
 
+    async def delivered(self):
+        """Return (connection, id) of the deliveries that trackers sent, as far as they were kept."""
+        async with self.context() as context, context.store.read() as tx:
+            rows = await tx.execute(select(inbox.inbox.c.connection, inbox.inbox.c.delivery_id))
+            return {tuple(row) for row in rows}
+
     def issue(self, item):
         """Return what stands behind a stored item at its site."""
         match item["tracker"]:
@@ -341,11 +348,19 @@ DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 @pytest.fixture(params=DATABASES)
 def copied(request, tmp_path):
-    """A folder with the workspace file, copies of the store and of the sites; the test runs on each database."""
+    """A folder with the workspace file, copies of the store and of the sites; the test runs on each database.
+
+    "own server" is a store on the test's own `cluster`.
+    """
     if request.param == "sqlite":
         folder, sites = request.getfixturevalue("pulled_file")
         shutil.copytree(folder, tmp_path / "files")
         yield House(tmp_path / "files", f"sqlite:///{tmp_path}/files/keyrail.db", pickle.loads(sites))
+    elif request.param == "own server":
+        url = request.getfixturevalue("cluster").url
+        (tmp_path / "files").mkdir()
+        sites = asyncio.run(pull_company(tmp_path / "files", url))
+        yield House(tmp_path / "files", url, pickle.loads(sites))
     else:
         folder, sites, template = request.getfixturevalue("pulled_server")
         shutil.copytree(folder, tmp_path / "files")

@@ -1,6 +1,7 @@
 """Trackers and databases in trouble: the others go on, and the end is what is true."""
 
 import asyncio
+import signal
 
 import psycopg
 import pytest
@@ -95,3 +96,32 @@ async def test_the_database_goes_away_and_comes_back(house, postgres_server):
         assert {one.fate for one in sender.ledger.of("linear")} == {"accepted"}
         await house.until(lambda: house.done(before, during), "both changes", seconds=60)
         await house.agrees()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("copied", [pytest.param("own server", marks=pytest.mark.postgres)], indirect=True)
+async def test_postgresql_dies_in_the_middle_and_starts_again(house, cluster):
+    """Nobody is given time, and it recovers from its log: what was answered 200 is there, what was not comes again."""
+    async with house.serving(poll="2s"), house.sending(Sending(seed=7, shuffle=0.5), scale=0.02) as sender:
+        storming = asyncio.create_task(storm(house.sites, 120, 7, rate=10.0))
+
+        def answered(status):
+            return sum(one.status == status for told in sender.ledger.deliveries for one in told.attempts)
+
+        for _ in range(2):
+            accepted, refused = answered(200), answered(503)
+            await house.until(lambda before=accepted: answered(200) > before + 10, "deliveries that are accepted")
+            await asyncio.to_thread(cluster.stop, signal.SIGQUIT)
+            await house.until(lambda before=refused: answered(503) > before, "a delivery that is not accepted")
+            cluster.start()  # not in a thread of the pool, which it would end with
+        assert not storming.done()
+        await storming
+        await sender.idle()
+        for issue in house.sites.jira.issues.values():
+            issue.secured = False
+        await house.until(house.at_rest, "rest after the storm", seconds=60)
+        await house.ask("census")
+        await house.agrees()
+        acknowledged = {(f"{one.letter.tracker}-demo", one.letter.guid) for one in sender.ledger.acknowledged()}
+    assert len(acknowledged) > 50
+    assert acknowledged <= await house.delivered()
