@@ -17,13 +17,14 @@ from config.matchers import SUBJECTS
 from config.nodes import Listing, Node
 from config.notes import BAD, Notes, Place, Schema, at, nearest, refuse
 from config.scalars import Choice, Define, Flag, Refer, SecretRef, Span, Text
-from config.shapes import Here, Key, ListOf, Record, Then
+from config.shapes import Here, Key, ListOf, MapOf, Record, Then
+from domain.okr import Health
 from domain.workspace import PublishRow, PublishWhen
 
 OUTLETS = {
     "jira": ("remote_link", "property", "field", "comment"),
     "github": ("status_update", "project_field", "issue_field", "comment"),
-    "linear": ("update", "attachment", "comment"),
+    "linear": ("update", "attachment"),
 }
 """What a tracker connection can be written `as`."""
 
@@ -121,8 +122,18 @@ CONNECTION_TO = Record(
         ),
         "field": Key(Text("the name or id of a field"), "With a kind of field: which one."),
         "value": Key(Choice(("progress", "health", "text")), "With a kind of field: what is written."),
-        "key": Key(Text("a property key"), "With property: its key; default keyrail."),
-        "project": Key(Text("a project as owner/number", r"[^\s/]+/[0-9]+"), "With status_update: which."),
+        "key": Key(
+            Text("a property key"),
+            "With property: its key; default keyrail. {subject} in it gives each subject its own.",
+        ),
+        "options": Key(
+            MapOf(Text("the name of an option, or none"), key=Choice(tuple(health.value for health in Health))),
+            "With value health: which option stands for which health, none leaves the field empty; else On track …",
+        ),
+        "project": Key(
+            Text("a project as owner/number", r"[^\s/]+/[0-9]+"),
+            "With project_field: whose field; with status_update: of the subjects that name none.",
+        ),
     },
 )
 
@@ -163,9 +174,12 @@ class To:
         if kind in FIELDS and "field" not in values:
             notes.error(at(node, path), f"The key 'field' is missing here: which field is written as {kind}?")
             return BAD
+        if kind == "project_field" and "project" not in values:
+            notes.error(at(node, path), "The key 'project' is missing here: the field of which project is written?")
+            return BAD
         if kind in FIELDS:
             values.setdefault("value", "progress")
-        elif stray := [key for key in ("field", "value") if key in values]:
+        elif stray := [key for key in ("field", "value", "options") if key in values]:
             notes.error(at(node, path), f"'{stray[0]}' means nothing to {kind}; it belongs to {', '.join(FIELDS)}.")
             return BAD
         return kind, values.pop("connection"), values

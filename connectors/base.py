@@ -275,7 +275,8 @@ class Outlet:
 
     `level` says on which items it can stand; on issues it stands only where they are linked themselves.
     `stands_on` tells by its key whether an item of that level has room for it. `addressed` is False where the row
-    itself is the place, as a channel is, and `per_period` True where each period gets an entry of its own.
+    itself is the place, as a channel is, and `per_period` True where each period gets an entry of its own. `lone` tells
+    of a row whether its places have room for one subject alone, as a field has.
     """
 
     kind: str
@@ -292,6 +293,7 @@ class Outlet:
     stands_on: Callable[[str], bool] = lambda key: True
     addressed: bool = True
     per_period: bool = False
+    lone: Callable[[PublishRow], bool] = lambda row: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

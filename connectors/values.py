@@ -14,6 +14,9 @@ from domain.facts import StatusUpdate
 from domain.okr import HEALTH_WORDS, Health
 from domain.workspace import PublishRow
 
+NONE = "none"
+"""what a row says for a health that leaves the field empty"""
+
 
 def of_row(update: StatusUpdate, row: PublishRow) -> Mapping[str, Json]:
     """Return what a field shall say, under `value`: percent, an option, a text; None for an empty field.
@@ -45,7 +48,7 @@ def option_of(health: Health, row: PublishRow) -> str | None:
     told = row.to.get("options")
     stated = told.get(health.value) if isinstance(told, Mapping) else None
     if stated is not None:
-        return str(stated) or None
+        return str(stated) if stated != NONE else None
     return None if health == Health.UNKNOWN else HEALTH_WORDS[health]
 
 

@@ -72,6 +72,22 @@ async def places_of(
     return await stated(tx, row, subjects)
 
 
+def crowded(row: PublishRow, outlet: Outlet, subjects: Sequence[Subject], places: Places) -> dict[str, list[str]]:
+    """Return the subjects of each place that has room for one alone and would be told of several, by address."""
+    if not outlet.lone(row):
+        return {}
+    found: dict[str, list[str]] = {}
+    for subject in subjects:
+        for address in dict(places.get(subject.id, ())):
+            found.setdefault(address, []).append(subject.id)
+    return {address: there for address, there in found.items() if len(there) > 1}
+
+
+def crowded_words(subjects: Sequence[str]) -> str:
+    """Say that a place has room for one of its subjects alone, and what to do."""
+    return f"{', '.join(subjects)} would all be written here, and it holds one value: leave the others out by `only`"
+
+
 def stands(outlet: Outlet, key: str) -> bool:
     """Return whether an epic has room for what an outlet writes."""
     return outlet.level is Level.EPIC and outlet.stands_on(key)
@@ -108,7 +124,7 @@ async def stated(tx: Transaction, row: PublishRow, subjects: Sequence[Subject]) 
     for id_, key in keys.items():
         if key is not None:
             found[id_] = [(refs.get((connection, key), ("", key))[1], key)]
-        elif isinstance(project, str):
+        elif isinstance(project, str) and row.outlet.rpartition(".")[2] == "status_update":
             found[id_] = [(project, project)]
     return found
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
+from connectors.base import Outlet
 from domain.errors import KeyrailError
 from domain.workspace import PublishRow
 from storage.outbox import Due, Place
 from sync import present
-from sync.addresses import Places, external_names, outlet_of, places_of, unsupported_words
+from sync.addresses import Places, crowded, crowded_words, external_names, outlet_of, places_of, unsupported_words
 from sync.answers import now_there
 from sync.context import Context, Live
 from sync.due import period_of
@@ -44,6 +45,7 @@ async def targets(context: Context, sources: Mapping[str, Live]) -> list[Doc]:
             subjects = await subjects_of(tx, context, row, doc, current, made)
             places = await places_of(tx, context, row, outlet, subjects, made)
         findings.append(addressed(row, subjects, places))
+        findings += crowds(row, outlet, subjects, places)
         findings += await reached(context, sources, row, subjects, places)
     return findings
 
@@ -60,6 +62,15 @@ def addressed(row: PublishRow, subjects: list[Subject], places: Places) -> Doc:
     else:
         how = f"no `external: {external_names(row)[0]}` on"
     return finding(row.connection, "warning", row.id, f"no address: {how} {', '.join(without)}")
+
+
+def crowds(row: PublishRow, outlet: Outlet, subjects: list[Subject], places: Places) -> list[Doc]:
+    """Return a finding for each place that has room for one subject alone and would be told of several."""
+    keys = {address: key for there in places.values() for address, key in there}
+    return [
+        finding(row.connection, "warning", row.id, f"{keys[address]}: {crowded_words(there)}")
+        for address, there in crowded(row, outlet, subjects, places).items()
+    ]
 
 
 async def reached(

@@ -17,11 +17,11 @@ from storage.engine import Transaction
 from storage.outbox import Due, Place, Published
 from storage.publications import Deed
 from sync import journal, present
-from sync.addresses import Places, outlet_of, places_of, unsupported
+from sync.addresses import Places, crowded, crowded_words, outlet_of, places_of, unsupported
 from sync.answers import Doc, now_there, report
 from sync.closes import keep_closes
 from sync.context import Context, Live
-from sync.due import Write, content_of, decide, fingerprint, period_of
+from sync.due import Decision, Write, content_of, decide, fingerprint, period_of
 from sync.outcomes import Sent, settle
 from sync.present import created
 from sync.sending import send
@@ -75,6 +75,7 @@ def wanted(
     """Yield the writes of one row of `publish`: one for each subject and place."""
     context, now = planning.context, planning.now
     period, template = period_of(row, now, context.zone), template_mark(row)
+    crowds = crowded(row, outlet, subjects, places)
     for subject in subjects:
         plain = status_update(context, subject, planning.doc, period)
         numbers = numbers_of(subject)
@@ -95,6 +96,8 @@ def wanted(
                 now=now,
                 zone=context.zone,
             )
+            if address in crowds:
+                decision = Decision(action="skip", reason=crowded_words(crowds[address]))
             yield Write(
                 place=place,
                 key=key,

@@ -36,7 +36,8 @@ async def send(
         ledger = await outbox.ledger(tx)
     tools: dict[str, dict[str, list[Errand]]] = {}
     rows = {row.id: row for row in context.workspace.publish}
-    for due in waiting:
+    # What is taken away first makes room for what takes its place.
+    for due in sorted(waiting, key=lambda due: due.action != "delete"):
         if due.state == "failed" and not again:
             run.done.waiting += 1
             continue

@@ -112,18 +112,18 @@ async def board(monkeypatch):
 async def company(road, workspace, item):
     """Ten items of one initiative, four of them done: 40 %, under KR1 of O1."""
 
-    def use(*rows):
+    def use(*rows, key_results=("KR1",)):
         road.use(
             replace(
                 workspace(
                     timeframes=[Timeframe(id="2026-Q4", start=date(2026, 10, 1), end=date(2026, 12, 31))],
                     objectives=[Objective(id="O1", title="Checkout", timeframe="2026-Q4")],
-                    key_results=[KeyResult(id="KR1", objective="O1", title="Regions")],
+                    key_results=[KeyResult(id=id, objective="O1", title="Regions") for id in key_results],
                     initiatives=[
                         Initiative(
                             id="I1",
                             title="One click",
-                            contributes=(Contribution(to="KR1"),),
+                            contributes=tuple(Contribution(to=id) for id in key_results),
                             start=date(2026, 10, 1),
                             external={"board": "card-1"},
                             work=(WorkSelector(connection="jira", keys=("PAY-1",)),),
@@ -386,3 +386,24 @@ async def test_an_epic_is_told_on_itself_about_itself(company):
     assert [found.key for found in await plan(company.context, subject="PAY-1")] == ["PAY-1"]
     found = {one["subject"]: one["message"] for one in await targets(company.context, {})}
     assert found == {"badge": "each subject has an address", "web": "each subject has an address"}
+
+
+async def test_where_one_value_fits_two_subjects_of_a_row_are_refused_by_name(company):
+    value = PublishRow(
+        id="value", outlet="jira.field", connection="jira", what="key_results", on="linked_epics", when=SOON,
+        to={"field": "OKR", "value": "progress"},
+    )  # fmt: skip
+    own = replace(value, id="own", outlet="jira.property", to={"key": "okr.{subject}"})
+    company.rows(value, own)
+    assert {write.action for write in await plan(company.context)} == {"create"}
+    company.rows(value, own, key_results=("KR1", "KR2"))
+    decided = {(write.place.target, write.place.subject): write.reason for write in await plan(company.context)}
+    words = "KR1, KR2 would all be written here, and it holds one value: leave the others out by `only`"
+    assert decided == {
+        ("value", "KR1"): words,
+        ("value", "KR2"): words,
+        ("own", "KR1"): "first time",
+        ("own", "KR2"): "first time",
+    }
+    found = [one["message"] for one in await targets(company.context, {}) if one["subject"] == "value"]
+    assert found == ["each subject has an address", f"PAY-1: {words}"]

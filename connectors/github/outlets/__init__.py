@@ -54,6 +54,7 @@ OUTLETS: Mapping[str, Outlet] = {
         remove=project_field.remove,
         prepare=prepare.find_items,
         may_write=prepare.may_set_item,
+        lone=lambda row: True,
         stands_on=is_issue,
     ),
     "issue_field": Outlet(
@@ -66,6 +67,7 @@ OUTLETS: Mapping[str, Outlet] = {
         remove=issue_field.remove,
         prepare=prepare.find_fields,
         may_write=prepare.may_set_issue,
+        lone=lambda row: True,
         stands_on=is_issue,
     ),
 }

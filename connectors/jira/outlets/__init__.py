@@ -30,6 +30,7 @@ OUTLETS: Mapping[str, Outlet] = {
         read=issue_property.read,
         current=issue_property.current,
         remove=issue_property.remove,
+        lone=issue_property.is_lone,
         may_write=may_edit,
     ),
     "field": Outlet(
@@ -40,6 +41,7 @@ OUTLETS: Mapping[str, Outlet] = {
         read=field.read,
         current=field.current,
         remove=field.remove,
+        lone=lambda row: True,
         prepare=find_field,
         may_write=may_set,
     ),

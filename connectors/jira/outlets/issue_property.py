@@ -19,6 +19,9 @@ from domain.workspace import PublishRow
 KEY = "keyrail"
 """the property's key where the row says none"""
 
+SUBJECT = "{subject}"
+"""what stands in a row's key for the id of the subject, so that each has a property of its own"""
+
 LONGEST_KEY, LONGEST_LINE, MOST = 255, 500, 20
 """characters that Jira allows for a key, and what keeps a value below its 32,768 characters"""
 
@@ -83,11 +86,17 @@ def remove(spot: Spot) -> Call:
     return Call(method="DELETE", path=_path(spot))
 
 
+def is_lone(row: PublishRow) -> bool:
+    """Tell whether an issue has room for one subject of a row: not where the key names the subject."""
+    return SUBJECT not in _name(row)
+
+
+def _name(row: PublishRow) -> str:
+    return str(row.to.get("key") or KEY)
+
+
 def _path(spot: Spot) -> str:
-    """Return where the property stands; ``{subject}`` in the row's key gives each subject its own."""
-    told = spot.row.to.get("key")
-    name = str(told) if told else KEY
-    key = name.replace("{subject}", spot.key.split(":", 4)[-1])
+    key = _name(spot.row).replace(SUBJECT, spot.key.split(":", 4)[-1])
     if len(key) > LONGEST_KEY:
         raise RejectedError(f"{spot.row.id}: the property key '{key[:40]}…' is longer than {LONGEST_KEY} characters.")
     return issue_path(spot, "properties", key)

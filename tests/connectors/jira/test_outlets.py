@@ -153,7 +153,7 @@ def test_an_emptied_field_is_told_apart_from_what_was_written():
 
 
 def test_a_row_says_which_option_stands_for_which_health():
-    options = {"achieved": "Done", "paused": ""}
+    options = {"achieved": "Done", "paused": "none"}
     there = spot("field", facts=OPTION, field="OKR", value="health", options=options)
 
     def value(health):
