@@ -29,6 +29,9 @@ from sync.refresh import measure_of
 
 Doc = dict[str, Any]  # Any: a JSON document
 
+EARLIEST = date(1970, 1, 1)
+"""the first day that a check-in can be of"""
+
 
 async def now_there(context: Context) -> Present:
     """Return the present of a context's store."""
@@ -123,6 +126,8 @@ async def record(
     local: date = day.date() if day is not None else context.today
     if local > context.today:
         raise UsageError(f"{key_result}: {local} is in the future.")
+    if local < EARLIEST:
+        raise UsageError(f"{key_result}: {local} is long before there were key results. Is the year meant?")
     as_of = now if local == context.today else datetime.combine(local, time(23, 59, 59), context.zone)
     entry = CheckIn(key_result=key_result, as_of=as_of, value=value, recorded_at=now, by=by, note=note)
     async with context.store.write() as tx:

@@ -101,6 +101,7 @@ def test_a_check_in_of_an_earlier_day_changes_the_past_alone(company):
         (("KR1", "nan"), "the value before it stays"),
         (("KR1", "many"), "valid number"),
         (("KR1", "1", "--date", "2099-01-01"), "in the future"),
+        (("KR1", "1", "--date", "0001-01-01"), "long before"),
         (("KR1", "1", "--date", "tomorrow"), "tomorrow"),
     ],
 )

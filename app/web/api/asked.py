@@ -20,6 +20,8 @@ from sync.context import Context
 
 MOST, USUAL = 500, 100
 """records of a page: at most, and where nothing is said"""
+YEARS = range(1970, 3000)
+"""what a calendar can count on from"""
 LARGEST_BODY = 64 * 1024
 PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 LONGEST = 500
@@ -208,8 +210,8 @@ def to_day(said: str) -> date:
         found = date.fromisoformat(said) if len(said) == 10 else None
     except ValueError:
         found = None
-    if found is None:
-        raise ValueError("a day like 2026-11-24")
+    if found is None or found.year not in YEARS:
+        raise ValueError("a day like 2026-11-24, from 1970 to 2999")
     return found
 
 
@@ -219,7 +221,7 @@ def to_instant(said: str) -> datetime:
         found = datetime.fromisoformat(said.upper().replace(" ", "+") if "T" in said.upper() else said)
         if found.tzinfo is None and len(said) == 10:
             found = found.replace(tzinfo=UTC)
-        if found.tzinfo is not None:
+        if found.tzinfo is not None and found.year in YEARS:
             return found.astimezone(UTC)
     except (ValueError, OverflowError):
         pass

@@ -202,6 +202,8 @@ WRONG = (
     ("objectives?health=on_track&health=at_risk", 400, "stands here 2 times"),
     ("objectives?as_of=2027-01-01", 400, "still to come"),
     ("objectives?as_of=yesterday", 400, "a day like"),
+    ("objectives?as_of=0001-01-01", 400, "from 1970"),
+    ("items?updated_since=0001-01-01T00:00:00%2B14:00", 400, "an instant like"),
     ("show?as_of=2026-11-01&as_published=2026-11-01", 400, "name one of them"),
     ("items?limit=0", 400, "from 1 to 500"),
     ("items?limit=501", 400, "from 1 to 500"),

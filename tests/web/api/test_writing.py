@@ -73,6 +73,7 @@ WRONG = (
     ("check-ins", [1], "a JSON object"),
     ("overrides", {**OVERRIDE, "health": "at_rsk"}, "Did you mean at_risk?"),
     ("overrides", {**OVERRIDE, "until": "2026-11-17"}, "is over"),
+    ("overrides", {**OVERRIDE, "until": "9999-12-31"}, "until: expected a day"),
     ("overrides", {**OVERRIDE, "until": None}, "until: expected a day"),
     ("overrides", {**OVERRIDE, "reason": " "}, "reason: expected a text"),
     ("overrides", {**OVERRIDE, "subject": "PAY-2"}, "is no epic"),
