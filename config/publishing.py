@@ -117,7 +117,7 @@ CONNECTION_TO = Record(
         "as": Key(
             Choice(tuple(dict.fromkeys(kind for kinds in OUTLETS.values() for kind in kinds))),
             "Jira: remote_link, property, field, comment. GitHub: status_update, project_field, issue_field, comment. "
-            "Linear: update, attachment, comment.",
+            "Linear: update, attachment.",
             required=True,
         ),
         "field": Key(Text("the name or id of a field"), "With a kind of field: which one."),
