@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from connectors.base import Json
-from connectors.words import one_line, progress_words, shorten
+from connectors.words import SHAPES, complete_words, one_line, progress_words, shorten
 from domain.facts import StatusUpdate
-from domain.okr import HEALTH_WORDS, Health
+from domain.okr import HEALTH_WORDS
 
 LONGEST, MOST = 500, 20
 """characters of one line, and lines of one list that are told"""
@@ -28,19 +27,6 @@ WHY = "Why this number"
 CHANGED = "Since the last update:"
 KEPT, FILLED = "Kept up to date by Keyrail", "Written by Keyrail"
 """how a foot begins: of our own words, and of a template's"""
-
-SHAPES: Mapping[Health, str] = {
-    Health.ON_TRACK: "●",
-    Health.AT_RISK: "▲",
-    Health.OFF_TRACK: "■",
-    Health.ACHIEVED: "✓",
-    Health.MISSED: "✕",
-    Health.NOT_STARTED: "○",
-    Health.PAUSED: "❙❙",
-    Health.CANCELED: "⊘",
-    Health.UNKNOWN: "?",
-}
-"""The shape beside each word of health, so that colour and word are not alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +51,7 @@ def content_of(update: StatusUpdate) -> Mapping[str, Json]:
             "text": _line(update.summary),
             "reasons": _lines(update.drivers),
             "changed": _lines(update.changed),
-            "complete": _complete(update.complete_to),
+            "complete": complete_words(update.complete_to),
         },
     }
 
@@ -75,7 +61,7 @@ def filled(update: StatusUpdate, text: str) -> Mapping[str, Json]:
     lines = "\n".join(line.rstrip() for line in text.splitlines()).strip()
     return {
         "text": shorten(re.sub(r"\n{3,}", "\n\n", lines), LONGEST_TEXT),
-        "summary": {"complete": _complete(update.complete_to)},
+        "summary": {"complete": complete_words(update.complete_to)},
     }
 
 
@@ -144,7 +130,3 @@ def _texts(value: Json) -> tuple[str, ...]:
 def _is_plain(url: str) -> bool:
     """Tell whether an address can stand in a link of Markdown or wiki markup as it is."""
     return urlsplit(url).scheme in ("https", "http") and url.isascii() and not re.search(r"[\s()<>\\\[\]|]", url)
-
-
-def _complete(moment: datetime | None) -> str:
-    return f"complete to {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment is not None else ""

@@ -48,6 +48,7 @@ def manners(vendor: str, *, rate: float = 1.0) -> Dialect:
         read_limits=ratelimit.plain,
         denied=lambda status, headers: None,
         rates={"GET": 5.0, "WRITE": rate, "POST": rate},
+        bursts={"WRITE": 5.0, "POST": 5.0},
         concurrency=2,
     )
 

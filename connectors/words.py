@@ -6,6 +6,7 @@ Pure, plain text: what a vendor needs escaped is escaped by its own `publish`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from fractions import Fraction
 from urllib.parse import quote
 
@@ -59,6 +60,11 @@ def percent(ratio: float) -> int:
     if ratio <= 0:
         return 0
     return min(max(round(Fraction(str(ratio)) * 100), 1), 99)
+
+
+def complete_words(moment: datetime | None) -> str:
+    """Return up to when the sources are complete, empty where that is not known."""
+    return f"complete to {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment is not None else ""
 
 
 def one_line(text: str) -> str:

@@ -13,7 +13,7 @@ import orjson
 from connectors.base import Answer, Call, Json, Outlet, Spot, There
 from connectors.shapes import load
 from connectors.tools import get, lines, mapping, setting, status_line, title_of
-from connectors.words import one_line, shorten
+from connectors.words import complete_words, one_line, shorten
 from domain.errors import RejectedError
 from domain.facts import StatusUpdate
 from domain.workspace import PublishRow
@@ -34,8 +34,12 @@ IN_THREAD = "in:"
 def content_of(update: StatusUpdate, row: PublishRow) -> Mapping[str, Json]:
     """Return what a message says: title, status, url, own text, and under `summary` what moves with the calendar."""
     markup = "mrkdwn" if update.markup == "mrkdwn" else "plain"
-    ours = {"changed": lines(update.changed), "reasons": lines(update.drivers), "words": _words(update)}
-    told = {"text": update.text.strip(), "markup": markup} if update.text is not None else ours
+    told: dict[str, Json]
+    if update.text is not None:
+        told = {"text": update.text.strip(), "markup": markup}
+    else:
+        told = {"words": _words(update), "changed": lines(update.changed), "reasons": lines(update.drivers)}
+    told["complete"] = complete_words(update.complete_to)
     return {
         "title": title_of(update),
         "status": status_line(update),
@@ -71,10 +75,13 @@ def blocks_of(content: Mapping[str, Json]) -> list[Json]:
         parts.append({"type": "section", "text": _plain(words)})
     if reasons := _texts(summary.get("reasons")):
         parts.append({"type": "context", "elements": [_plain("\n".join(f"• {reason}" for reason in reasons))]})
+    foot: list[Json] = []
     if url := str(content.get("url") or ""):
         link = f"<{escape(url).replace('|', '%7C')}|Why this number>"
-        parts.append({"type": "context", "elements": [{"type": "mrkdwn", "text": link}]})
-    return parts
+        foot.append({"type": "mrkdwn", "text": link})
+    if complete := summary.get("complete"):
+        foot.append(_plain(str(complete)))
+    return [*parts, {"type": "context", "elements": foot}] if foot else parts
 
 
 def message_of(content: Mapping[str, Json]) -> dict[str, Json]:
