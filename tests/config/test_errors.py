@@ -570,6 +570,29 @@ CASES = {
         "The key 'field' is missing here: which field is written as field?",
         None,
     ),
+    "project field without project": (
+        'connections:\n  g: {type: github, auth: {token: "${env:T}"}, scope: {projects: [a/1]}}\n'
+        "publish: [{id: p, to: {connection: g, as: project_field, field: OKR}}]",
+        5,
+        "publish[0].to",
+        "The key 'project' is missing here: the field of which project is written?",
+        None,
+    ),
+    "options of a comment": (
+        JIRA + "publish: [{id: p, to: {connection: jira-main, as: comment, options: {achieved: Done}}}]",
+        9,
+        "publish[0].to",
+        "'options' means nothing to comment; it belongs to field, project_field, issue_field.",
+        None,
+    ),
+    "options of an unknown health": (
+        JIRA + "publish: [{id: p, to: {connection: jira-main, as: field, field: OKR, options: {great: Done}}}]",
+        9,
+        "publish[0].to.options.great",
+        "Expected one of on_track, at_risk, off_track, achieved, missed, not_started, paused, canceled, unknown, found "
+        "'great'.",
+        None,
+    ),
     "unknown place": (
         "publish: [{id: p, to: {slak: x}}]",
         3,

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,54 @@ def test_reading_and_removing_use_the_parameters_that_are_described(described, m
     assert call.path == "/rest/api/3/issue/10000/remotelink"
     in_query = {p["name"] for p in operation(described, method)["parameters"] if p["in"] == "query"}
     assert set(call.params) <= in_query
+
+
+# --- properties, fields, comments
+
+
+FACTS = {"field": "customfield_10050", "takes": "number"}
+ISSUE = "/rest/api/3/issue/{issueIdOrKey}"
+PATHS = {"property": f"{ISSUE}/properties/{{propertyKey}}", "field": ISSUE, "comment": f"{ISSUE}/comment/{{id}}"}
+
+
+@pytest.mark.parametrize("kind", PATHS)
+@pytest.mark.parametrize("text", [None, "Two lines\n\nout of a template"])
+def test_every_other_call_is_as_described(described, kind, text):
+    outlet, document = OUTLETS[kind], plain(described)
+    row = PublishRow(id="row", outlet=f"jira.{kind}", connection="jira-main", to={"value": "progress"})
+    told = replace(update(Health.AT_RISK, 0.62, "https://keyrail.acme.example/k/KR1"), text=text)
+    new = replace(SPOT, row=row, facts=FACTS)
+    known = replace(new, id="7")
+    content = outlet.content(told, row)
+    calls = [outlet.read(new), outlet.read(known), outlet.render(content, new), outlet.render(content, known)]
+    for call in [*calls, outlet.remove(known)]:
+        path = PATHS[kind] if kind != "comment" or call.path.endswith("/7") else f"{ISSUE}/comment"
+        found = described["paths"][path][call.method.lower()]
+        assert found.get("deprecated") is not True
+        assert set(call.params) <= {one["name"] for one in found["parameters"] if one["in"] == "query"}
+        assert (call.json is not None) is ("requestBody" in found)
+        if call.json is not None:
+            body = plain(found["requestBody"]["content"]["application/json"]["schema"])
+            check = Draft4Validator({**body, "components": document["components"]})
+            assert list(check.iter_errors(call.json)) == []
+
+
+def test_a_document_of_ours_holds_what_the_description_of_documents_knows(described):
+    """The description takes any body; nodes and marks are those of Atlassian's document format, with what they need."""
+    told = replace(update(Health.AT_RISK, 0.62, "https://x.example/k"), summary="a", drivers=("b",), changed=("c",))
+    needs = {"doc": {"version", "content"}, "paragraph": {"content"}, "bulletList": {"content"},
+             "listItem": {"content"}, "text": {"text"}}  # fmt: skip
+
+    def look(node):
+        assert needs[node["type"]] <= set(node) <= needs[node["type"]] | {"type", "marks"}
+        assert node.get("text", "x") != ""
+        for mark in node.get("marks", ()):
+            assert mark in (
+                {"type": "strong"},
+                {"type": "em"},
+                {"type": "link", "attrs": {"href": "https://x.example/k"}},
+            )
+        for child in node.get("content", ()):
+            look(child)
+
+    look(OUTLETS["comment"].render(OUTLETS["comment"].content(told, ROW), SPOT).json["body"])
