@@ -261,7 +261,7 @@ class Outlet:
 
     `guarantee` is ``keyed`` (at least once, one visible result), ``read_back`` (found again by our marker
     before anything is created) or ``blind`` (at most once: `read` and `current` may be None).
-    `content` gives what the place shall say, `read` the
+    `content` gives what the place shall say, empty where it has no words for the update, `read` the
     call that tells what it says now, `current` what that answer holds: an entry of ours, nothing, or the call to
     read on with. `render` is the call that makes it say a content: it changes the entry `spot.id`, or makes one.
     `sent` reads the vendor's id of the entry out of the answer to that call, and raises RejectedError where a body

@@ -64,6 +64,14 @@ class Board:
         """Return an outlet of the class that a row asks for."""
         kind = row.to["class"]
 
+        def content(update, _row):
+            if update.progress == 1:
+                return {}  # the board has no word for what is complete
+            return {
+                "text": update.text or f"{update.title}: {update.progress}",
+                "summary": " ".join(update.changed),
+            }
+
         def sent(_answer, spot):
             if self.killed:
                 raise Killed
@@ -78,10 +86,7 @@ class Board:
         return Outlet(
             kind=kind,
             guarantee=kind,
-            content=lambda update, _row: {
-                "text": update.text or f"{update.title}: {update.progress}",
-                "summary": " ".join(update.changed),
-            },
+            content=content,
             render=lambda content, spot: Call(
                 method="POST" if post else "PUT", path=f"/cards/{spot.key}", json=dict(content)
             ),
@@ -407,3 +412,21 @@ async def test_where_one_value_fits_two_subjects_of_a_row_are_refused_by_name(co
     }
     found = [one["message"] for one in await targets(company.context, {}) if one["subject"] == "value"]
     assert found == ["each subject has an address", f"PAY-1: {words}"]
+
+
+async def test_what_a_place_has_no_words_for_is_not_told_and_leaves_what_stands_there(company, board):
+    company.rows(row("keyed"))
+    await tell(company.context, {})
+    before = dict(board.cards)
+    await company.done(10)
+    done = await tell(company.context, {})
+    assert (done.sent, done.unchanged, board.cards) == ([], 1, before)
+    (write,) = await plan(company.context)
+    assert write.reason.startswith("nothing to tell")
+
+
+async def test_targets_are_told_side_by_side_and_one_that_is_away_stops_no_other(company, board):
+    company.rows(*(replace(row("keyed"), id=f"card-{n}") for n in range(4)))
+    board.answers = [400]
+    done = await tell(company.context, {})
+    assert (len(done.sent), len(done.failed), len(board.cards)) == (3, 1, 3)
