@@ -280,6 +280,8 @@ async def test_what_is_written_is_read_back_changed_in_place_and_removed(tracker
     async with tracker.read() as (client, reading):
         items = await tracker.everything(client, reading)
         for kind, outlet in tracker.connector.outlets.items():
+            if outlet.prepare is not None:
+                continue  # what needs to look things up first is held to this in tests/sync/test_tracker_outlets.py
             row = PublishRow(id="row", outlet=f"{tracker.name}.{kind}", connection=tracker.connection.name)
             place = next(item for item in items.values() if item.level is outlet.level)
             spot = Spot(row=row, address=place.id, key="keyrail:acme:row:initiative:I1", reading=reading)
