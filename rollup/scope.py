@@ -90,11 +90,14 @@ def scope_of(workspace: Workspace, subject: str, extra: Mapping[str, Initiative]
 
 
 def scopes_of(
-    workspace: Workspace, subjects: Iterable[str], extra: Mapping[str, Initiative] = NO_INITIATIVES
+    workspace: Workspace,
+    subjects: Iterable[str],
+    extra: Mapping[str, Initiative] = NO_INITIATIVES,
+    served: Mapping[str, Mapping[str, float]] | None = None,
 ) -> dict[str, Scope]:
-    """Return the scopes of several subjects, as `scope_of` does each."""
+    """Return the scopes of several subjects, as `scope_of` does each; `served` is what `contributors` answers."""
     initiatives = all_initiatives(workspace, extra)
-    served = contributors(workspace, extra)
+    served = contributors(workspace, extra) if served is None else served
     return {subject: _scope(workspace, subject, initiatives, served) for subject in subjects}
 
 

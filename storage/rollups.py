@@ -12,14 +12,30 @@ from datetime import date
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal, or_, select, true
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import Select
 
 from domain.facts import Face, Fact, Facts, Flow, Node, Progress
 from domain.work import Link
 from storage import pasts
 from storage.checkpoints import upsert
-from storage.engine import Transaction
+from storage.engine import Transaction, dumps
 from storage.items import blockers, items, parts
 from storage.links import Ref, load_scopes, scope_initiatives
 from storage.parts import BUCKET, of_groups, text_of
@@ -27,6 +43,10 @@ from storage.parts import parts as stored_parts
 from storage.tables import Base, Rollup
 
 rollups = Base.metadata.tables[Rollup.__tablename__]
+
+KINDS = ("key_result", "initiative")
+OF_SUBJECT = or_(*(rollups.c.kind == kind for kind in KINDS))
+"""to be said beside an id: the keys of the table begin with the kind"""
 
 
 class Total(NamedTuple):
@@ -417,11 +437,25 @@ def row_of(one: Kept) -> dict[str, Any]:
     }
 
 
+async def foresee(tx: Transaction, ahead: Mapping[str, object]) -> None:
+    """Keep the forecasts of subjects, by id, beside their delivery: until that is another, and for the day."""
+    if not ahead:
+        return
+    there = {"of_id": bindparam("of_id"), "said": bindparam("said", type_=Text)}
+    if tx.dialect.name == "postgresql":
+        data = func.jsonb_set(rollups.c.data, cast(["ahead"], ARRAY(Text)), cast(there["said"], JSONB))
+    else:
+        data = func.json_set(rollups.c.data, "$.ahead", func.json(there["said"]))
+    statement = update(rollups).where(OF_SUBJECT, rollups.c.id == there["of_id"]).values(data=data)
+    await tx.execute(statement, [{"of_id": id_, "said": dumps(said)} for id_, said in sorted(ahead.items())])
+
+
 async def totals(tx: Transaction, ids: Collection[str], today: date) -> dict[tuple[str, str], Total]:
     """Return, by kind and id, the sum of the parts of those subjects that have one and have not outlived their day."""
     found: dict[tuple[str, str], Total] = {}
     for part in parts(sorted(ids)):
         query = select(rollups.c.kind, rollups.c.id, rollups.c.terms, rollups.c.total).where(
+            OF_SUBJECT,
             rollups.c.id.in_(part),
             rollups.c.total.is_not(None),
             or_(rollups.c.valid_until.is_(None), rollups.c.valid_until > today),
@@ -434,7 +468,7 @@ async def totals(tx: Transaction, ids: Collection[str], today: date) -> dict[tup
 async def load(tx: Transaction, ids: Collection[str] | None = None) -> dict[str, tuple[Progress, Flow]]:
     """Return the delivery and the flow of all subjects by id, or of some."""
     query = select(rollups.c.id, rollups.c.data)
-    asked = [query] if ids is None else [query.where(rollups.c.id.in_(part)) for part in parts(sorted(ids))]
+    asked = [query] if ids is None else [query.where(OF_SUBJECT, rollups.c.id.in_(part)) for part in parts(sorted(ids))]
     return {
         row.id: (progress_of(row.data["progress"]), flow_of(row.data["flow"]))
         for one in asked
@@ -464,8 +498,8 @@ async def expired(tx: Transaction, today: date) -> set[str]:
 async def drop(tx: Transaction, ids: Collection[str]) -> None:
     """Forget the rollups of subjects that are no more."""
     for part in parts(sorted(ids)):
-        await tx.execute(delete(rollups).where(rollups.c.id.in_(part)))
-        await tx.execute(delete(stored_parts).where(stored_parts.c.id.in_(part)))
+        await tx.execute(delete(rollups).where(OF_SUBJECT, rollups.c.id.in_(part)))
+        await tx.execute(delete(stored_parts).where(stored_parts.c.kind.in_(KINDS), stored_parts.c.id.in_(part)))
 
 
 async def clear(tx: Transaction) -> None:

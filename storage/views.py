@@ -89,7 +89,11 @@ def read(rows: Rows) -> Present | None:
     ahead = value(kept[0][0]) if kept and kept[0][0] is not None else None
     known = rows("select value from notes where name = 'closes'")
     closes = value(known[0][0]) if known and known[0][0] is not None else None
-    subjects = rows("select id, data, valid_until from rollups order by kind, id")
+    subjects = [
+        (id_, value(data), until)
+        for id_, data, until in rows("select id, data, valid_until from rollups order by kind, id")
+    ]
+    told = {id_: data["ahead"] for id_, data, _ in subjects if "ahead" in data}
     ends = [day(row[2]) for row in subjects if row[2] is not None]
     linked = rows(
         "select level in ('initiative', 'epic') as upper, count(*) from items where scope = 0 and deleted_at is null"
@@ -98,7 +102,7 @@ def read(rows: Rows) -> Present | None:
     counted = {bool(row[0]): int(row[1]) for row in linked}
     return Present(
         digest=digest,
-        subjects={row[0]: subject(value(row[1])) for row in subjects},
+        subjects={row[0]: subject(row[1]) for row in subjects},
         created={row[0]: value(row[1]) for row in rows("select id, data from created_initiatives order by id")},
         check_ins=[check_in(row) for row in rows(CHECK_INS)],
         complete_to={
@@ -108,8 +112,8 @@ def read(rows: Rows) -> Present | None:
         },
         unlinked={"epics": counted.get(True, 0), "items": counted.get(False, 0)},
         valid_until=min(ends, default=None),
-        forecasts=ahead["of"] if ahead else {},
-        forecast_day=date.fromisoformat(ahead["day"]) if ahead else None,
+        forecasts=told,
+        forecast_day=date.fromisoformat(ahead["day"]) if ahead and len(told) == len(subjects) else None,
         overrides=stated(rows(OVERRIDES)),
         closes=closes["of"] if closes else {},
         closes_day=date.fromisoformat(closes["day"]) if closes else None,

@@ -29,7 +29,7 @@ from sync.links import mirroring, relink, relink_all
 from sync.remapping import remap_all
 
 FORECASTS = "forecasts"
-"""the note with the forecasts of a day"""
+"""the note that says of which day the forecasts beside the rollups are"""
 
 AT_ONCE = 50
 """subjects whose facts are read, and whose numbers are written, with the same statements"""
@@ -110,20 +110,19 @@ async def look_ahead(tx: Transaction, context: Context, subjects: Collection[str
 
     What past closes their health depends on is noted as unknown, and looked at when somebody asks (`sync.closes`).
     """
-    kept = await checkpoints.note(tx, FORECASTS)
     day = context.today.isoformat()
-    known = await rollups.known(tx)
     made = await created(tx)
-    found = kept["of"] if kept is not None and kept["day"] == day and subjects is not None else {}
     shared = shares_throughput(context.workspace, made)
-    moved = tied(context.workspace, known, made, subjects) if subjects is not None else known
-    asked = {id_ for id_ in known if id_ in moved or id_ not in found}
+    moved = asked = None
+    if subjects is not None:
+        moved = asked = tied(context.workspace, await rollups.known(tx) if shared else (), made, subjects)
+    if await checkpoints.note(tx, FORECASTS) != {"day": day}:
+        asked = None
+        await checkpoints.save_note(tx, FORECASTS, {"day": day})
     stored = await rollups.load(tx, None if shared else asked)
     ahead = forecasts(context.workspace, stored, made, today=context.today, only=asked)
-    found |= {id_: asdict(forecast) for id_, forecast in ahead.items()}
-    of = {id_: found[id_] for id_ in sorted(known)}
-    await checkpoints.save_note(tx, FORECASTS, {"day": day, "of": of})
-    await closes.forget(tx, day, moved if subjects is not None else None)
+    await rollups.foresee(tx, {id_: asdict(forecast) for id_, forecast in ahead.items()})
+    await closes.forget(tx, day, moved)
 
 
 async def roll_up(
@@ -136,13 +135,14 @@ async def roll_up(
     """
     made = await created(tx)
     initiatives = all_initiatives(context.workspace, made)
-    served = {id_: shares for id_, shares in contributors(context.workspace, made).items() if shares}
+    contributing = contributors(context.workspace, made)
+    served = {id_: shares for id_, shares in contributing.items() if shares}
     asked = set(dirty)
     await rollups.drop(tx, asked - set(initiatives) - set(served))
     wanted = asked & set(initiatives)
     subjects = {id_: "key_result" for id_, shares in served.items() if id_ in asked or wanted & set(shares)}
     subjects |= dict.fromkeys(sorted(wanted), "initiative")
-    scopes = scopes_of(context.workspace, subjects, made)
+    scopes = scopes_of(context.workspace, subjects, made, contributing)
     computed = await patch(tx, context, subjects, scopes, groups) if groups is not None else set()
     waiting = [(id_, kind) for id_, kind in subjects.items() if id_ not in computed]
     if not waiting:
