@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.base import Call, Json
+from connectors.base import Call, Json, Spot
 from connectors.words import SHAPES, one_line, percent, progress_words, shorten
 from domain.errors import ConfigError, RejectedError
 from domain.facts import StatusUpdate
@@ -121,6 +121,13 @@ def comment_of(update: StatusUpdate) -> str:
         return update.text.strip()
     said = [*lines((update.summary, *update.changed)), *lines(update.drivers), *lines((update.url or "",))]
     return "\n".join(said)
+
+
+def refuse(spot: Spot) -> None:
+    """Raise RejectedError where `prepare` found, under ``refused``, why a place cannot be written to."""
+    refused = mapping(spot.facts.get("refused")).get(spot.address)
+    if isinstance(refused, str):
+        raise RejectedError(refused)
 
 
 def workspace_of(key: str) -> str:

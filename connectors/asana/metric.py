@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from connectors.base import Call, Json, Outlet, Spot, There
 from connectors.shapes import load
-from connectors.tools import Range, get, mapping, number, whole_percent
+from connectors.tools import Range, get, mapping, number, refuse, whole_percent
 from domain.errors import RejectedError
 from domain.facts import StatusUpdate
 from domain.workspace import PublishRow
@@ -57,10 +57,8 @@ def range_of(goal: Json, where: str) -> Range:
 
 
 def render(content: Mapping[str, Json], spot: Spot) -> Call:
-    """Return the call that sets the number; raise RejectedError where `prepare` found that there is none."""
-    refused = mapping(spot.facts.get("refused")).get(spot.address)
-    if isinstance(refused, str):
-        raise RejectedError(refused)
+    """Return the call that sets the number."""
+    refuse(spot)
     value = _range(spot).value(number(content["percent"]) or 0.0)
     return Call(
         method="POST",
@@ -79,7 +77,8 @@ def _range(spot: Spot) -> Range:
 
 
 def read(spot: Spot) -> Call:
-    """Return the call that reads the goal's metric."""
+    """Return the call that reads the goal's metric; raise RejectedError where `prepare` found why not."""
+    refuse(spot)
     return goal_of(spot.address)
 
 

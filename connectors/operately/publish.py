@@ -22,6 +22,7 @@ from connectors.tools import (
     mapping,
     number,
     open_to_private,
+    refuse,
     setting,
     source_of,
     status_line,
@@ -29,7 +30,6 @@ from connectors.tools import (
     workspace_of,
 )
 from connectors.words import nowhere
-from domain.errors import RejectedError
 from domain.facts import StatusUpdate
 from domain.okr import Health
 from domain.workspace import PublishRow
@@ -75,9 +75,7 @@ def content_of(update: StatusUpdate, row: PublishRow) -> Mapping[str, Json]:
 
 def render(content: Mapping[str, Json], spot: Spot) -> Call:
     """Return the call that checks in, silently but for those who follow the goal's feed; it is not repeated."""
-    refused = mapping(spot.facts.get("refused")).get(spot.address)
-    if isinstance(refused, str):
-        raise RejectedError(refused)
+    refuse(spot)
     listed = content.get("summary")
     told = [str(content["line"]), *(str(one) for one in listed)] if isinstance(listed, list) else []
     body: dict[str, Json] = {
@@ -117,7 +115,8 @@ def _values(content: Mapping[str, Json], spot: Spot) -> list[Json]:
 
 
 def read(spot: Spot) -> Call:
-    """Return the call that lists the goal's check-ins."""
+    """Return the call that lists the goal's check-ins; raise RejectedError where `prepare` found why not."""
+    refuse(spot)
     return get("/goals/list_check_ins", goal_id=_goal(spot))
 
 

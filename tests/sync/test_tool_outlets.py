@@ -14,6 +14,7 @@ from app.demo import okr_tools, sinks
 from app.web.server import serve
 from domain.okr import Contribution, Initiative, KeyResult, Objective, Timeframe, WorkSelector
 from domain.workspace import PublishRow, PublishWhen, Secret
+from sync.outlets import targets
 from sync.publish import plan, release, tell
 from sync.refresh import catch_up
 
@@ -174,4 +175,22 @@ async def test_a_row_says_what_it_would_tell_before_it_does(company):
         ("webhook", "create", "webhook"),
         ("okr_tracker", "create", "kr1"),
     ]
+    assert (company.slack.delivered, company.tools.values) == ([], {})
+
+
+async def test_check_tells_what_is_missing_at_a_tool_and_writes_nothing(company):
+    company.tools.metric["progress_source"] = "subgoal_progress"
+    asana = {"token": secret("tool-token")}
+    wrong = {"client_secret": secret("wrong")}
+    company.rows(
+        slack=lambda url: {**bot(url), "channel": "C9999999999"},
+        asana=lambda url: {**asana, "url": f"{url}/tools/asana"},
+        okr_tracker=lambda url: {**tracker(url), **wrong},
+        webhook=hook,
+    )
+    said = {one["subject"]: one["message"] for one in await targets(company.context, {}) if one["level"] == "error"}
+    assert said.keys() == {"slack", "asana", "okr_tracker"}
+    assert "invite the app to it" in said["slack"]
+    assert "Set it to manual in Asana" in said["asana"]
+    assert "environment variable TOKEN" in said["okr_tracker"]
     assert (company.slack.delivered, company.tools.values) == ([], {})
