@@ -1,10 +1,12 @@
 """How the service begins and ends: what it refuses, what it waits for, and that SIGTERM loses nothing."""
 
 import os
+import re
 import signal
 import socket
 import time
 
+import httpx
 import psycopg
 import pytest
 
@@ -20,7 +22,12 @@ def said(running):
 @SQLITE
 async def test_a_second_service_on_one_sqlite_file_is_refused(house):
     first = house.start("serve")
-    await house.until(lambda: "Keyrail serves demo at" in said(first), "the service")
+    await house.until(lambda: "To sign in" in said(first), "the service")
+    async with httpx.AsyncClient() as browser:
+        link = re.search(r"http://127\.0\.0\.1:\d+/login\?once=\S+", said(first))[0]
+        assert (await browser.get(link)).headers["location"] == "/"
+        me = await browser.get(f"{link.partition('/login')[0]}/api/v1/me")
+        assert (me.json()["role"], me.json()["via"]) == ("write", "session")
     second = await house.command("serve")
     assert second.code == 1
     assert "Another keyrail serve works on sqlite:///" in second.words

@@ -5,9 +5,12 @@ from ipaddress import ip_network
 
 import pytest
 
+from app.service import service
 from app.web.access import Person
 from app.web.failures import MOST, SPAN, Failures
 from config.access import Auth
+from config.settings import read
+from domain.errors import ConfigError
 from storage import audit, tokens
 
 PAGE = {"accept": "text/html,application/xhtml+xml"}
@@ -175,3 +178,11 @@ async def test_deeds_name_who_did_it_and_how_they_were_known(clock):
     assert deed == audit.Deed(
         at=clock(), by="ann", via="proxy", address="192.0.2.1", action="check-in", subject="KR1", detail={"value": 3.0}
     )
+
+
+async def test_a_service_that_lets_everybody_in_does_not_begin_on_a_network(tmp_path):
+    settings = read({"KEYRAIL_AUTH": "none", "KEYRAIL_HOST": "0.0.0.0", "KEYRAIL_WORKSPACE": f"{tmp_path}/none.yaml"})
+    with pytest.raises(ConfigError, match="lets everybody in who reaches"):
+        async with service(settings, {}):
+            pytest.fail("it began")
+    assert not list(tmp_path.iterdir())
