@@ -27,6 +27,14 @@ def _write(asked: Asked) -> None:
         raise Refusal("Invalid scope: `write` required", extensions=told)
 
 
+def _write_initiative(asked: Asked) -> None:
+    """Raise Refusal where an app lacks the scope that initiatives need beside `write`."""
+    _write(asked)
+    if asked.app and "initiative:write" not in asked.scopes:
+        told = {"type": "forbidden", "code": "FORBIDDEN", "statusCode": 403, "userError": True}
+        raise Refusal("Invalid scope: `initiative:write` required", extensions=told)
+
+
 def _row(asked: Asked, kind: type[Any], id_: str, word: str) -> Any:
     """Return a visible row, after a look at whether the account may write at all."""
     _write(asked)
@@ -112,10 +120,12 @@ def _project_update_unarchive(_: Any, asked: Asked, *, id: str) -> dict[str, Any
 
 
 def _initiative_update_create(_: Any, asked: Asked, *, input: Input) -> dict[str, Any]:
+    _write_initiative(asked)
     return _payload(asked, initiativeUpdate=_post(asked, Initiative, "Initiative", "initiativeId", input))
 
 
 def _initiative_update_update(_: Any, asked: Asked, *, id: str, input: Input) -> dict[str, Any]:
+    _write_initiative(asked)
     return _payload(asked, initiativeUpdate=_edit(asked, id, input, "InitiativeUpdate"))
 
 

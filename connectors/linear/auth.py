@@ -18,7 +18,7 @@ from domain.errors import ConfigError
 from domain.workspace import Connection
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 a path, not a secret
-SCOPE = "read,write,initiative:read"
+SCOPE = "read,write,initiative:read,initiative:write"
 """what an app asks for with its own credentials"""
 DAY = 86_400.0
 

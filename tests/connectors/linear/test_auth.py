@@ -294,7 +294,7 @@ async def test_an_app_asks_for_its_one_token_and_shares_it(linear, opened, own, 
     assert forms(linear) == [
         {
             "grant_type": ["client_credentials"],
-            "scope": ["read,write,initiative:read"],
+            "scope": ["read,write,initiative:read,initiative:write"],
             "client_id": ["acme-client"],
             "client_secret": ["acme-client-secret"],
         }
