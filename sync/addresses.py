@@ -69,7 +69,7 @@ async def places_of(
             for one in subjects
             if one.item and one.item[0].connection == row.connection and stands(outlet, one.item[1])
         }
-    return await stated(tx, row, subjects)
+    return await stated(tx, row, outlet, subjects)
 
 
 def crowded(row: PublishRow, outlet: Outlet, subjects: Sequence[Subject], places: Places) -> dict[str, list[str]]:
@@ -114,10 +114,10 @@ async def on_linked(
     return {id_: there for id_, there in found.items() if there}
 
 
-async def stated(tx: Transaction, row: PublishRow, subjects: Sequence[Subject]) -> Places:
-    """Return the address of each subject by its own `external`, else the project that the row itself names."""
+async def stated(tx: Transaction, row: PublishRow, outlet: Outlet, subjects: Sequence[Subject]) -> Places:
+    """Return the address of each subject by its own `external`, else the project whose status the row itself names."""
     keys = {one.id: address_of(row, one.external) for one in subjects}
-    project = row.to.get("project")
+    project = row.to.get("project") if outlet.kind == "status_update" else None
     connection = row.connection or ""
     refs = await links.refs_of_keys(tx, [(connection, key) for key in keys.values() if key]) if connection else {}
     found: Places = {}
