@@ -200,8 +200,8 @@ class Fleet:
             counts = await jobs.counts()
         return {**await self.ask(question), "jobs": counts["enqueued"] + counts["pending"]}
 
-    async def rest(self, seconds=PATIENCE):
-        """Wait until all that came in is seen to."""
+    async def rest(self, seconds=5 * PATIENCE):
+        """Wait until all that came in is seen to; after a storm that takes as long as the machine has other work."""
         left = {}
 
         async def none():
@@ -238,7 +238,7 @@ class Fleet:
                 there.add((record["connection"], record["id"]))
             elif kind == "links" and (record["connection"], record["id"]) not in there:
                 continue
-            if kind != "history":
+            if kind not in ("history", "publications"):
                 found[kind, record.get("connection", ""), record["id"]] = record
         return found
 
