@@ -124,7 +124,7 @@ async def stated(tx: Transaction, row: PublishRow, outlet: Outlet, subjects: Seq
     for id_, key in keys.items():
         if key is not None:
             found[id_] = [(refs.get((connection, key), ("", key))[1], key)]
-        elif isinstance(project, str) and row.outlet.rpartition(".")[2] == "status_update":
+        elif isinstance(project, str):
             found[id_] = [(project, project)]
     return found
 

@@ -97,8 +97,6 @@ def decide(
     if not content:
         return Decision(action="skip", reason="nothing to tell there: no number, or a health that it has no word for")
     cron = row.when.cron
-    if not content:
-        return Decision(action="skip", reason="nothing to tell: no number yet, or no word for its health there")
     if told is None:
         if cron is not None and (first_due is None or slot_by(cron, now, zone) <= first_due):
             return Decision(action="wait", reason=f"its first time is {moment(slot_after(cron, now, zone))}")
