@@ -45,7 +45,7 @@ async def publish_page(desk: Desk, request: Request, wrong: str, released: str) 
     due = [one for one in waiting if one.state != "failed"]
     failed = [one for one in waiting if one.state == "failed"]
     plan = await ask.kept("plan", publishing.plan) if ask.said("plan") else None
-    planned = [write for write in plan.doc if write.action != "skip"] if plan is not None else []
+    planned = [write for write in plan.doc if write.is_due] if plan is not None else []
     return ask.page(
         "publish.html",
         title="Publish",

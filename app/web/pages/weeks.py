@@ -52,7 +52,7 @@ async def weeks(ask: Ask) -> Weeks | None:
     until = ask.today
     memory = ask.desk.memory
     key = f"{ask.context.workspace.digest}/weeks/{until}"
-    stamp = f"{ask.now:%Y-%m-%d %H}"
+    stamp = f"{ask.now.hour // 6} {sorted(ask.there.complete_to)}"
     found = await memory.get(
         ask.context, key, stamp, lambda context: closes(context, until), lane="history", patience=LITTLE
     )
