@@ -2,11 +2,12 @@
 
 import getpass
 import signal
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
-from app.demo.site import History, Item
+from app.demo.site import OKR_PROGRESS, OKR_STATE, History, Item
 
 KEY = "keyrail:demo:jira-badge:initiative:{}"
 
@@ -251,3 +252,59 @@ def test_a_subject_without_an_address_is_named_by_check(company):
     findings = company.json("check")["findings"]
     (row,) = [one for one in findings if one["subject"] == "jira-badge"]
     assert (row["level"], "I6" in row["message"], "I1" in row["message"]) == ("warning", True, False)
+
+
+ROWS = """\
+publish:
+  - id: data
+    to: {connection: jira-demo, as: property}
+    on: linked_epics
+    only: {id: I1}
+  - id: number
+    to: {connection: jira-demo, as: field, field: OKR progress}
+    on: linked_epics
+    only: {id: I1}
+  - id: state
+    to: {connection: jira-demo, as: field, field: OKR state, value: health}
+    on: linked_epics
+    only: {id: I1}
+  - id: words
+    to: {connection: jira-demo, as: comment}
+    on: linked_epics
+    only: {id: I1}
+"""
+
+
+def test_every_kind_of_place_in_jira_is_told_once_and_a_person_is_left_alone_in_each(company):
+    company.edit("publish:\n", ROWS)
+    company.edit(
+        "    to: {connection: jira-demo, as: remote_link}\n",
+        "    to: {connection: jira-demo, as: remote_link}\n    mode: dry_run\n",
+    )
+    sent = company.json("publish")
+    told = Counter(one["target"] for one in sent["sent"])
+    assert told == {"data": 6, "number": 6, "state": 6, "words": 6}
+    epics = [issue for issue in company.site.issues.values() if issue.comments]
+    assert len(epics) == 6
+    for epic in epics:
+        (comment,) = epic.comments
+        assert comment["properties"] == [{"key": "keyrail", "value": {"key": "keyrail:demo:words:initiative:I1"}}]
+        assert epic.properties["keyrail"]["health"] == "on_track"
+        assert epic.custom == {OKR_PROGRESS: pytest.approx(73, abs=0.5), OKR_STATE: "On Track"}
+    # Our writes come back with the next pull and move nothing; they are not written again.
+    doc = company.json("sync")
+    assert (doc["published"]["sent"], doc["published"]["overridden"], doc["published"]["unchanged"]) == ([], [], 24)
+    first = epics[0]
+    first.properties["keyrail"]["health"] = "at_risk"
+    company.site.change(first, custom={OKR_PROGRESS: 12.0, OKR_STATE: None})
+    first.comments[0]["body"]["content"].pop()
+    finish_work(company, "I1")
+    company.edit("at_most: 24h", "at_most: 0s")
+    for target in ("data", "number", "state", "words"):
+        company.edit(
+            f"  - id: {target}\n", f"  - id: {target}\n    when: {{progress: 1pp, health: change, at_most: 0s}}\n"
+        )
+    told = company.json("publish")
+    assert [one["address"] for one in told["overridden"]] == [first.key] * 3
+    assert Counter(one["target"] for one in told["sent"]) == {"data": 5, "number": 5, "words": 5}
+    assert first.custom == {OKR_PROGRESS: 12.0, OKR_STATE: None}
