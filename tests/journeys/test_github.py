@@ -436,3 +436,36 @@ def test_an_issue_that_is_null_beside_an_error_takes_nothing_along(empty_hub, pu
     assert row["error"] is None
     empty_hub.run("census", "--repair")
     assert empty_hub.facts() == pulled_hub.facts
+
+
+def test_the_status_and_the_fields_of_a_project_are_told_and_read_back(hub):
+    hub.edit("title: One-click pay, contributes", "title: One-click pay, external: {hub: acme/1}, contributes")
+    hub.edit(
+        "publish:\n",
+        """publish:
+  - id: board
+    to: {connection: hub, as: status_update}
+    only: {id: I1}
+  - id: late
+    to: {connection: hub, as: project_field, project: acme/1, field: OKR, value: progress}
+    on: linked_epics
+    only: {id: I1}
+""",
+    )
+    board = hub.site.accounts["acme"].projects[0]
+    projects.add_field(hub.site, board, "OKR", "NUMBER")
+    projects.add_item(hub.site, board, hub.epic)
+    done = hub.json("publish", "--subject", "I1")
+    assert ([one["target"] for one in done["sent"]], done["failed"]) == (["board", "late", "comment"], [])
+    (status,) = board.statuses
+    assert "**One-click pay** · 69 %" in status.body
+    (item,) = [one for one in hub.epic.items if one.project is board]
+    assert item.values[board.field("OKR").id].content == pytest.approx(69, abs=0.5)
+    hub.finish(2)
+    hub.run("sync", "--no-publish")
+    projects.edit_status(hub.site, status, body="Ask Maria.")
+    hub.edit("    only: {id: I1}\n", "    only: {id: I1}\n    when: {progress: 1pp, at_most: 0s}\n", times=2)
+    done = hub.json("publish", "--subject", "I1")
+    assert [one["target"] for one in done["overridden"]] == ["board"]
+    assert [one["target"] for one in done["sent"]] == ["late", "comment"]
+    assert ([one.body for one in board.statuses], done["failed"]) == (["Ask Maria."], [])

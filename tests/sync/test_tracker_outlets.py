@@ -402,7 +402,7 @@ async def test_what_is_not_there_stops_no_other_place(boards):
     with pytest.raises(RejectedError, match="no project acme/9"):
         await (await boards("status_update").at("acme/9")).says()
     field = {"project": "acme/1", "field": "Board OKR", "value": "progress"}
-    with pytest.raises(RejectedError, match="is not in the project acme/1"):
+    with pytest.raises(RejectedError, match="acme/api#2 is not in the project acme/1"):
         await (await boards("project_field", **field).at("acme/api#2")).says()
 
 

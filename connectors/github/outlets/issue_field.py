@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from connectors import graphql
 from connectors.base import Call, Json, Spot, There
 from connectors.github.outlets.fields import Field, field_in, value_of
-from connectors.github.outlets.places import issue_of
+from connectors.github.outlets.places import issue_of, name_of
 from connectors.github.queries import GRAPHQL
 from connectors.github.shapes import object_of, objects
 from connectors.shapes import load
@@ -82,7 +82,7 @@ def _field(spot: Spot) -> Field:
     told = object_of(spot.facts.get("fields")).get(issue_of(spot))
     if not isinstance(told, dict):
         raise RejectedError(
-            f"{spot.row.id}: the organization of issue {spot.address} has no issue field '{spot.row.to.get('field')}', "
-            "or our account may not see it. Add it in the organization's settings, or leave the subject out by `only`."
+            f"{spot.row.id}: the organization of issue {name_of(spot)} has no issue field "
+            f"'{spot.row.to.get('field')}', or our account may not see it. Add it in the organization's settings, or leave the subject out by `only`."
         )
     return field_in(told)

@@ -19,6 +19,12 @@ def issue_of(spot: Spot) -> str:
     return _known(spot, "issue", "acme/api#418")
 
 
+def name_of(spot: Spot) -> str:
+    """Return the issue as people know it, where `prepare` saw it."""
+    names = spot.facts.get("names")
+    return str(names.get(spot.address, spot.address)) if isinstance(names, dict) else spot.address
+
+
 def project_of(spot: Spot) -> str:
     """Return the id of the project; raise RejectedError where it was not found by its address."""
     return _known(spot, "project", "acme/12")

@@ -26,10 +26,11 @@ ISSUE_AT = """query IssueAt($owner:String!,$name:String!,$number:Int!){
   repository(owner:$owner,name:$name){id issue(number:$number){id}}
 }"""
 ITEMS_OF = """query ItemsOf($ids:[ID!]!){
-  nodes(ids:$ids){__typename ... on Issue{id projectItems(first:100,includeArchived:true){nodes{id project{id}}}}}
+  nodes(ids:$ids){__typename ... on Issue{id number repository{nameWithOwner}
+    projectItems(first:100,includeArchived:true){nodes{id project{id}}}}}
 }"""
 OWNERS_OF = """query OwnersOf($ids:[ID!]!){
-  nodes(ids:$ids){__typename ... on Issue{id repository{owner{login}}}}
+  nodes(ids:$ids){__typename ... on Issue{id number repository{nameWithOwner owner{login}}}}
 }"""
 MAY_UPDATE = """query MayUpdate($id:ID!){
   node(id:$id){__typename ... on ProjectV2{id title viewerCanUpdate}}
@@ -88,11 +89,13 @@ async def find_items(client: Client, row: PublishRow, addresses: Sequence[str], 
     project, field = await _field_of_project(client, row)
     issues = await find_issues(client, row, addresses, reading)
     items: dict[str, Json] = {}
+    names: dict[str, Json] = {}
     for node in await _nodes(client, ITEMS_OF, _ids(addresses, issues)):
+        names[str(node["id"])] = _name(node)
         for item in objects(node.get("projectItems")):
             if object_of(item.get("project")).get("id") == project["id"]:
                 items[str(node["id"])] = item.get("id")
-    return {**issues, "project": project["id"], "field": field, "items": items}
+    return {**issues, "project": project["id"], "field": field, "items": items, "names": names}
 
 
 async def _field_of_project(client: Client, row: PublishRow) -> tuple[dict[str, Json], dict[str, Json]]:
@@ -114,13 +117,14 @@ async def find_fields(
     Raises ConfigError where none of the organizations has the field, RejectedError where the server knows none.
     """
     issues = await find_issues(client, row, addresses, reading)
+    nodes = await _nodes(client, OWNERS_OF, _ids(addresses, issues))
     owners = {
-        str(node["id"]): str(object_of(object_of(node.get("repository")).get("owner")).get("login"))
-        for node in await _nodes(client, OWNERS_OF, _ids(addresses, issues))
+        str(node["id"]): str(object_of(object_of(node.get("repository")).get("owner")).get("login")) for node in nodes
     }
     logins = list(dict.fromkeys(owners.values()))
     by_owner = await _issue_fields(client, row, reading, logins) if logins else {}
-    return {**issues, "fields": {id: by_owner[login] for id, login in owners.items() if login in by_owner}}
+    fields = {id: by_owner[login] for id, login in owners.items() if login in by_owner}
+    return {**issues, "fields": fields, "names": {str(node["id"]): _name(node) for node in nodes}}
 
 
 async def _issue_fields(
@@ -177,6 +181,11 @@ def _ids(addresses: Sequence[str], issues: Mapping[str, Json]) -> list[str]:
     known = object_of(issues.get("addresses"))
     ids = (str(known.get(address, address)) for address in addresses)
     return [id for id in dict.fromkeys(ids) if not ISSUE.fullmatch(id)]
+
+
+def _name(issue: Mapping[str, Json]) -> str:
+    """Return an issue as people know it."""
+    return f"{object_of(issue.get('repository')).get('nameWithOwner')}#{issue.get('number')}"
 
 
 async def _nodes(client: Client, document: str, ids: Sequence[str]) -> list[dict[str, Json]]:

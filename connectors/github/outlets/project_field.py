@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from connectors import graphql
 from connectors.base import Call, Json, Spot, There
 from connectors.github.outlets.fields import field_in, value_of
-from connectors.github.outlets.places import issue_of
+from connectors.github.outlets.places import issue_of, name_of
 from connectors.github.queries import GRAPHQL
 from connectors.github.shapes import object_of
 from connectors.shapes import load
@@ -82,7 +82,7 @@ def _item(spot: Spot) -> str:
     item = items.get(issue_of(spot))
     if not isinstance(item, str):
         raise RejectedError(
-            f"{spot.row.id}: {spot.address} is not in the project {spot.row.to.get('project')}. Add it there, or leave "
-            "the subject out by `only`."
+            f"{spot.row.id}: {name_of(spot)} is not in the project {spot.row.to.get('project')}. Add it there, or "
+            "leave the subject out by `only`."
         )
     return item
