@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -188,6 +189,33 @@ def test_what_changes_is_pulled_and_nothing_else(line):
     assert line.facts() == before
     line.run("rebuild")
     assert line.facts() == before
+
+
+def test_one_update_a_week_is_posted_on_a_project_and_a_person_has_the_last_word(line):
+    line.edit(
+        "publish:\n",
+        """publish:
+  - id: weekly
+    to: {connection: line, as: update}
+    on: linked_epics
+    only: {id: I6}
+    when: {progress: 1pp, at_most: 0s}
+""",
+    )
+    only = ("publish", "--target", "weekly")
+    assert line.json(*only)["failed"] == []
+    project = next(one for one in line.site.all(Project) if one.name == "Self-service onboarding screens")
+    (update,) = [one for one in project.updates if "Kept up to date by Keyrail" in one.body]
+    assert uuid.UUID(update.id).version == 4
+    before = line.facts()
+    line.run("sync", "--no-publish")
+    # Our own update comes back with its project and is no reason to write.
+    assert [len(line.json(*only)[name]) for name in ("sent", "overridden", "failed")] == [0, 0, 0]
+    assert line.facts()[1] == before[1]
+    line.site.edit_update(update, body="Ask Maria.")
+    line.edit("title: Self-service\n", "title: Self-service for merchants\n")
+    done = line.json(*only)
+    assert ([one["target"] for one in done["overridden"]], done["sent"], update.body) == (["weekly"], [], "Ask Maria.")
 
 
 def test_one_card_is_kept_up_to_date_and_a_person_has_the_last_word(line):

@@ -83,6 +83,7 @@ def _field(spot: Spot) -> Field:
     if not isinstance(told, dict):
         raise RejectedError(
             f"{spot.row.id}: the organization of issue {name_of(spot)} has no issue field "
-            f"'{spot.row.to.get('field')}', or our account may not see it. Add it in the organization's settings, or leave the subject out by `only`."
+            f"'{spot.row.to.get('field')}', or our account may not see it. Add it in the "
+            "organization's settings, or leave the subject out by `only`."
         )
     return field_in(told)
