@@ -26,6 +26,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -150,15 +151,22 @@ async def facts(
     measure: str = "estimate",
     listed: bool = False,
     bucketed: bool = False,
+    below: Collection[Ref] | None = None,
 ) -> Facts:
     """Return the facts of items that count for one of `initiatives` (None: of all items), and the nodes above.
+
+    `below` leaves of all items these with all that hangs below them, and nothing above.
 
     `listed` gives one row an item, with its face, deleted items and mirrored copies too. `bucketed` cuts items
     without a parent into buckets, which sums by part need.
     """
     scopes = await load_scopes(tx) if initiatives is None else await scopes_of(tx, initiatives)
     names = {number: frozenset(link.initiative for link in links) for number, links in scopes.items()}
-    wanted = true() if initiatives is None else items.c.scope.in_([number for number in scopes if number])
+    wanted: ColumnElement[bool] = (
+        true() if initiatives is None else items.c.scope.in_([number for number in scopes if number])
+    )
+    if below is not None:
+        wanted = and_(wanted, tuple_(items.c.connection, items.c.id).in_(hanging(below)))
     asked = asked_for(tx, measure, bucketed=bucketed)
     faces = scopes if listed else None
     if listed:
@@ -176,6 +184,16 @@ async def facts(
     if initiatives is not None:
         await add_ancestors(tx, found, rows, nodes, names, faces)
     return Facts(rows=tuple(rows), nodes=tuple(found.values()))
+
+
+def hanging(refs: Collection[Ref]) -> Select[Any]:
+    """Return the query of some items with all that hangs below them, as (connection, id)."""
+    found = select(items.c.connection, items.c.id).where(tuple_(items.c.connection, items.c.id).in_(sorted(refs)))
+    down = found.cte("hanging", recursive=True)
+    child = items.alias("child")
+    under = and_(child.c.connection == down.c.connection, child.c.parent_id == down.c.id)
+    down = down.union(select(child.c.connection, child.c.id).select_from(child.join(down, under)))
+    return select(down.c.connection, down.c.id)
 
 
 class Shelf:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date
 
+from app.web.api.aside import aside
 from app.web.api.asked import day, flag, path, text, word
 from app.web.api.endpoint import Asked, Doc, Endpoint, Find, Key, in_memory
 from app.web.api.shapes import (
@@ -45,7 +46,7 @@ async def report(asked: Asked, id_: str | None = None) -> Doc:
     if values.get("as_published") is not None:
         return await journals.published(context, values["as_published"], id_, timeframe=timeframe)
     if as_of is not None:
-        return await retell.show(context, id_, timeframe, as_of)
+        return await aside(context, lambda context: retell.show(context, id_, timeframe, as_of))
     there = await now_there(context)
     return await asyncio.to_thread(present.show, context.workspace, there, id_, timeframe=timeframe, now=context.now())
 
@@ -116,25 +117,26 @@ async def show(asked: Asked) -> Doc:
 
 async def explain(asked: Asked) -> Doc:
     """Answer why a number is what it is."""
-    return await retell.explain(
-        asked.context, asked["id"], as_of=asked["as_of"], since=asked["since"], burnup=asked["burnup"]
-    )
+    said = {name: asked[name] for name in ("as_of", "since", "burnup")}
+    return await aside(asked.context, lambda context: retell.explain(context, asked["id"], **said))
 
 
 async def invested(asked: Asked) -> Doc:
     """Answer where the effort goes."""
-    return await portfolio.portfolio(asked.context, by=asked["by"], timeframe=asked["timeframe"] or "current")
+    by, timeframe = asked["by"], asked["timeframe"] or "current"
+    return await aside(asked.context, lambda context: portfolio.portfolio(context, by=by, timeframe=timeframe))
 
 
 async def supposed(asked: Asked) -> Doc:
     """Answer what would be if."""
     options = ("drop", "delay", "scope", "throughput", "due")
-    return await whatif.what_if(asked.context, whatif.change_of(**{name: asked[name] for name in options}))
+    change = whatif.change_of(**{name: asked[name] for name in options})
+    return await aside(asked.context, lambda context: whatif.what_if(context, change))
 
 
 async def uncounted(asked: Asked) -> Doc:
     """Answer what is not counted."""
-    return await coverage.coverage(asked.context)
+    return await aside(asked.context, coverage.coverage)
 
 
 ENDPOINTS = (

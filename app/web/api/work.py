@@ -13,7 +13,6 @@ from domain.work import Transition
 from rollup import progress as sums
 from storage import links as link_store
 from storage import lists, overrides, rollups
-from storage.items import Stored
 from sync.answers import one_item
 from sync.exports import epic_document, item_document
 from sync.refresh import measure_of
@@ -63,27 +62,31 @@ async def one(asked: Asked) -> Doc:
 
 
 async def epics(asked: Asked) -> Find:
-    """Open the list of epics; what is delivered of each is computed once for all pages of a table."""
+    """Open the list of epics; of those of a page alone is computed what is delivered."""
     context = asked.context
     names = ("connection", "category", "project", "team", "initiative")
     wanted = lists.Items(level="epic", text=asked["q"], **{name: asked[name] for name in names})
     policies = context.workspace.policies
-    said: dict[str, list[Override]] = {}
-    async with context.store.read() as tx:
-        found = await rollups.facts(tx, None, measure=measure_of(policies))
-        for spoken in await overrides.all_overrides(tx):
-            said.setdefault(spoken.subject, []).append(spoken)
-    progress = sums.epics(found, policies, today=context.today)
-
-    def document(row: Stored) -> Doc:
-        item = row.item
-        own = progress.get((item.connection, item.id)) or sums.lone(item.category.value)
-        return epic_document(context, item, own, said.get(str(item.ref), ()))
 
     async def find(after: Key | None, limit: int) -> Page:
+        said: dict[str, list[Override]] = {}
         async with context.store.read() as tx:
             rows = await lists.items_after(tx, wanted, tuple(after) if after else None, limit + 1)
-        return page([document(row) for row in rows], limit, ref_key)
+            refs = [(row.item.connection, row.item.id) for row in rows]
+            found = await rollups.facts(tx, None, measure=measure_of(policies), below=refs)
+            for spoken in await overrides.all_overrides(tx):
+                said.setdefault(spoken.subject, []).append(spoken)
+        progress = sums.epics(found, policies, today=context.today)
+        records = [
+            epic_document(
+                context,
+                row.item,
+                progress.get((row.item.connection, row.item.id)) or sums.lone(row.item.category.value),
+                said.get(str(row.item.ref), ()),
+            )
+            for row in rows
+        ]
+        return page(records, limit, ref_key)
 
     return find
 
