@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from domain.errors import StorageError
-from storage import journal, migrate
+from storage import journal, migrate, outbox
 from storage.engine import create_store, open_store, revision, upgrade
 from storage.revision import REVISION
 
@@ -90,6 +90,28 @@ async def test_the_reports_of_days_become_entries_of_the_journal(store):
         ("KR1", 17, "shown", "abc", 0.1), ("O1", 18, "shown", "abc", 0.2),
     ]  # fmt: skip
     assert [row.entry["progress"] for row in before] == [0.1]
+
+
+async def test_the_ids_of_our_entries_move_out_of_the_contents_and_back(store):
+    place = outbox.Place(target="notes", kind="initiative", subject="I1", address="10001")
+    due = outbox.Due(
+        place=place,
+        content={"content": {"text": "62 %"}},
+        fingerprint="a",
+        action="update",
+        reason="first time",
+        first_due_at=datetime(2026, 11, 18, tzinfo=UTC),
+    )
+    async with store.write() as tx:
+        await outbox.remember(tx, due, due.first_due_at, entry="IC_7")
+    await run(store, lambda connection: command.downgrade(migrate.config(connection), "0010"))
+    async with store.read() as tx:
+        kept = await tx.scalar(text("select content from publications"))
+    assert (json.loads(kept) if isinstance(kept, str) else kept) == {"content": {"text": "62 %"}, "entry": "IC_7"}
+    await upgrade(store)
+    async with store.read() as tx:
+        told = (await outbox.ledger(tx))[place]
+    assert (told.entry, told.content, told.state) == ("IC_7", {"content": {"text": "62 %"}}, "told")
 
 
 async def test_a_database_ahead_of_the_code_is_refused_untouched(database_url):

@@ -204,9 +204,7 @@ async def test_an_answer_that_does_not_come_is_uncertain_and_a_person_can_have_i
         await release(company.context, "card:I1", "again", by="maria")
 
 
-async def test_what_was_refused_for_certain_was_not_sent_and_is_left_until_it_says_another_thing_or_a_person_asks(
-    company, board
-):
+async def test_what_was_refused_waits_until_it_says_another_thing_or_a_person_asks(company, board):
     company.rows(row("blind"))
     board.answers = [400]
     done = await tell(company.context, {})
