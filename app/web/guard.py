@@ -5,6 +5,7 @@ Who is known how is decided in `app.web.access`; nothing here looks at what is a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
@@ -85,11 +86,11 @@ async def admit(access: Access, request: HTTPConnection, visit: list[str]) -> Re
         return turned_away(request, denied)
     except StorageError as error:
         return problem(503, str(error), headers={"retry-after": "5"})
-    request.scope.setdefault("state", {})["person"] = person
     if person.via in ("none", "proxy") and VISIT not in request.cookies and method in SAFE:
-        visit.append(
-            f"{VISIT}={new_secret()}; Path=/; HttpOnly; SameSite=Strict" + ("; Secure" if access.secure else "")
-        )
+        secret = new_secret()
+        visit.append(f"{VISIT}={secret}; Path=/; HttpOnly; SameSite=Strict" + ("; Secure" if access.secure else ""))
+        person = replace(person, seal=known.seal_of(secret))
+    request.scope.setdefault("state", {})["person"] = person
     return None
 
 
