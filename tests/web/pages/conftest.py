@@ -26,7 +26,7 @@ from storage import okrs
 from storage.engine import Store
 from sync.context import Context
 
-EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\" onmouseover=\"alert(3)"
+EVIL = '<script>alert(1)</script><img src=x onerror=alert(2)>" onmouseover="alert(3)'
 """what somebody may call an issue"""
 
 
