@@ -146,6 +146,12 @@ async def open_login(
     return secret
 
 
+async def is_link(tx: Transaction, secret: str, now: datetime) -> bool:
+    """Return whether a link works; asking costs no write, so that anybody may guess."""
+    mine = (logins.c.hash == hash_of(secret), logins.c.kind == "link", logins.c.expires_at > now)
+    return await tx.scalar(select(logins.c.kind).where(*mine)) is not None
+
+
 async def use_link(tx: Transaction, secret: str, now: datetime) -> Visitor | None:
     """Return whom a link lets in, and have it work no more; None where it does not work, or has been used."""
     used = (

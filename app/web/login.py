@@ -53,8 +53,12 @@ async def arrive(access: Access, request: Request) -> Response:
     if secret is None:
         return sign_in(next_=next_)
     now = access.now()
-    async with access.store.write() as tx:
-        visitor = await tokens.use_link(tx, secret, now)
+    visitor = None
+    async with access.store.read() as tx:
+        works = await tokens.is_link(tx, secret, now)
+    if works:
+        async with access.store.write() as tx:
+            visitor = await tokens.use_link(tx, secret, now)
     if visitor is None:
         said = (
             "This link has been used, or is over. Sign in with a token, or start keyrail serve again for another link."

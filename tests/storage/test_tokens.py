@@ -50,6 +50,7 @@ async def test_a_link_works_once_and_for_its_time(store):
         link = await tokens.open_login(tx, "link", name="ann", role="write", now=NOW, expires_at=NOW + HOUR)
         late = await tokens.open_login(tx, "link", name="ann", role="write", now=NOW, expires_at=NOW + HOUR)
         assert await tokens.session(tx, link, NOW) is None
+        assert [await tokens.is_link(tx, link, at) for at in (NOW, NOW + HOUR)] == [True, False]
         assert await tokens.use_link(tx, link, NOW) == tokens.Visitor(name="ann", role="write", token=None)
         assert await tokens.use_link(tx, link, NOW) is None
         assert await tokens.use_link(tx, late, NOW + HOUR) is None
