@@ -159,7 +159,7 @@ def _counts(judged: Sequence[Judged], terms: Frame) -> dict[str, dict[str, int]]
             if reason in ("canceled", "unestimated"):
                 counts[e.category] = counts.get(e.category, 0) + n
     scope = {"items": items, "unestimated": unestimated, "live": int(live > 0)}
-    until = valid_until(lost, terms)
+    until = valid_until(lost, terms) if lost else None
     return {
         "scope": {word: n for word, n in scope.items() if n},
         "counts": counts,
@@ -174,34 +174,39 @@ def _add_flow(tallies: dict[str, dict[str, int]], judged: Sequence[Judged]) -> N
     """Count completions by day, what remains, and note the earliest day."""
     done: dict[date, int] = {}
     remaining = 0
-    days: set[date] = set()
+    first: date | None = None
     for e, reason, roles in judged:
         if not roles & FLOWS:
             continue
         fact = e.fact
-        if fact.entered_on is not None:
-            days.add(fact.entered_on)
+        entered = fact.entered_on
+        if entered is not None and (first is None or entered < first):
+            first = entered
         if e.category != "done":
-            remaining += fact.count if reason is None else 0
-        elif fact.completed_on is not None:
-            done[fact.completed_on] = done.get(fact.completed_on, 0) + fact.count
+            if reason is None:
+                remaining += fact.count
+        elif (day := fact.completed_on) is not None:
+            done[day] = done.get(day, 0) + fact.count
+            if first is None or day < first:
+                first = day
     if remaining:
         tallies["scope"]["remaining"] = remaining
-    if days or done:
-        tallies["first"] = {min(days.union(done)).isoformat(): 1}
+    if first is not None:
+        tallies["first"] = {first.isoformat(): 1}
     tallies["done"] = {day.isoformat(): n for day, n in done.items()}
 
 
 def _points(judged: Sequence[Judged]) -> dict[str, list[float]]:
     """Add up plain estimates, canceled left out."""
-    found: dict[str, list[float]] = {}
+    total: list[float] = []
+    done: list[float] = []
     for e, _, roles in judged:
-        size = estimate_of(e.fact) if roles & LIVE else None
-        if size:
-            found.setdefault("points_total", []).extend(repeat(size, e.fact.count))
+        if roles & LIVE and (size := estimate_of(e.fact)):
+            sizes = [size] * e.fact.count
+            total += sizes
             if e.category == "done":
-                found.setdefault("points_done", []).extend(repeat(size, e.fact.count))
-    return {name: exact(sizes) for name, sizes in found.items()}
+                done += sizes
+    return {name: exact(sizes) for name, sizes in (("points_total", total), ("points_done", done)) if sizes}
 
 
 def _add_estimated(

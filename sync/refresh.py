@@ -5,8 +5,10 @@ A change re-computes only what it can reach; `rebuild` re-computes all, and both
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -66,9 +68,21 @@ async def find_parents(tx: Transaction, context: Context) -> Ingested:
 
 async def rebuild(tx: Transaction, context: Context) -> set[str]:
     """Map the whole store again by today's file and re-compute everything, asking no tracker."""
-    await links.forget_created(tx)
-    await remap_all(tx, context)
-    return await settle_all(tx, context)
+    with collecting_rarely():
+        await links.forget_created(tx)
+        await remap_all(tx, context)
+        return await settle_all(tx, context)
+
+
+@contextmanager
+def collecting_rarely() -> Iterator[None]:
+    """Have garbage in circles looked for less often: millions of short-lived values come and go, and none is in one."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 async def settle_all(tx: Transaction, context: Context) -> set[str]:
