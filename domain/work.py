@@ -138,9 +138,9 @@ class Transition:
     """One change of one field of one item at an instant, as the tracker's history tells it.
 
     `field` is one of ``status``, ``resolution``, ``estimate``, ``parent``, ``project``, ``type``,
-    ``sprint``, ``labels``, ``team``. `before` and `after` are the values for people, `before_id` and
-    `after_id` the vendor's ids where it gives them. `id` is the vendor's id of the entry with the
-    position inside it (``10042.0``), unique within the item.
+    ``sprint``, ``labels``, ``team``, ``key``, or ``weekly_…``: a sum of a Linear project at the end of a week.
+    `before` and `after` are the values for people, `before_id` and `after_id` the vendor's ids where it gives
+    them. `id` is the vendor's id of the entry with the position inside it (``10042.0``), unique within the item.
     """
 
     connection: str

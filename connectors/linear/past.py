@@ -1,6 +1,7 @@
 """Linear's issue history -> transitions of the fields that Keyrail follows, and whose past is thereby complete.
 
-Pure; entries may come in any order, what leaves is oldest first. Projects and initiatives have no past here.
+Pure; entries may come in any order, what leaves is oldest first. Of projects there are weekly sums alone (`weeks`), of
+initiatives nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,19 @@ from typing import Any
 
 from connectors.base import Parsed
 from connectors.linear.plan import Plan
-from connectors.linear.shapes import ISSUE, child, cycle_of, identity, key_of, listed, nodes_of, reference, text_of
+from connectors.linear.shapes import (
+    ISSUE,
+    PROJECT,
+    child,
+    cycle_of,
+    identity,
+    key_of,
+    listed,
+    nodes_of,
+    reference,
+    text_of,
+)
+from connectors.linear.weeks import is_weekly, weeks_of
 from connectors.shapes import instant, is_number
 from domain.errors import PayloadError
 from domain.work import Transition
@@ -32,19 +45,27 @@ NOTHING: Value = (None, None)
 
 
 def is_history(payload: Any) -> bool:
-    """Tell whether a payload holds issues for the sake of their history: it is there, and their titles are not."""
+    """Tell whether a payload holds issues or projects for the sake of their past: it is there, their titles are not."""
     try:
         nodes = [node for _, node in nodes_of(payload)]
     except PayloadError:
         return False
-    return bool(nodes) and all(isinstance(node, dict) and "history" in node and "title" not in node for node in nodes)
+    return bool(nodes) and all(
+        isinstance(node, dict) and (("history" in node and "title" not in node) or is_weekly(node)) for node in nodes
+    )
 
 
 def read_history(page: Any, plan: Plan) -> Parsed:
-    """Read issues with their `history`; `history_of` are those of which the page holds all entries."""
+    """Read issues with their `history`, and projects with their weekly sums.
+
+    `history_of` are those of which the page holds all that there is.
+    """
     transitions: list[Transition] = []
     complete: dict[str, None] = {}
     for kind, issue in nodes_of(page):
+        if kind == PROJECT and is_weekly(issue):
+            transitions.extend(sorted(weeks_of(plan.connection, kind, issue), key=lambda week: week.at))
+            complete[identity(kind, issue)] = None
         if kind != ISSUE:
             continue
         id = identity(kind, issue)

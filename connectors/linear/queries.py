@@ -192,6 +192,17 @@ HISTORY = _listing(
     chosen=_BY_ID,
 )
 
+WEEKS = _listing(
+    "Weeks",
+    "projects",
+    SHORT_PAGE,
+    """id createdAt completedAt canceledAt
+      issueCountHistory completedIssueCountHistory scopeHistory completedScopeHistory inProgressScopeHistory""",
+    variables=_IDS,
+    chosen=_BY_ID,
+)
+"""The weekly sums of projects, apart from what a sweep reads: they are long, and nothing of the present is in them."""
+
 
 def projects_document(fields: Sequence[str], *, initiatives: bool, by_id: bool) -> str:
     """Write the document for projects: with the optional fields that the schema has, and with links we may see."""

@@ -273,7 +273,7 @@ def collect(site: Site, issue: str, others: list[str]) -> list[tuple[str, dict[s
                 CONNECTOR.backfill(client, connection, reading, Everything()),
                 CONNECTOR.changes(client, connection, reading, {"updated_ms": 1_795_000_000_000}),
                 CONNECTOR.fetch(client, connection, reading, [issue, *others]),
-                CONNECTOR.history(client, connection, reading, [issue]),
+                CONNECTOR.history(client, connection, reading, [issue, *others]),
             ]
             for stream in streams:
                 async for _ in stream:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from connectors.linear import CONNECTOR
+from connectors.linear.weeks import SUMS
 from domain.errors import VendorUnavailableError
 
 
@@ -90,12 +91,44 @@ async def test_labels_newer_than_discovery_are_named_in_the_past(linear, opened,
     assert linear.operations == ["History", "IssueLabelsById"]
 
 
-async def test_projects_initiatives_and_the_dead_have_none(linear, history):
-    project, initiative = linear.site.add_project("Pay", [linear.eng]), linear.site.add_initiative("Faster")
+async def test_initiatives_and_the_dead_have_none(linear, history):
+    initiative = linear.site.add_initiative("Faster")
     (issue,) = linear.many(linear.eng, 1)
     linear.site.purge(issue)
-    _, (said,) = await history(linear, [project.id, initiative.id, issue.id])
-    assert (said.transitions, said.history_of) == ((), ())
+    pages, said = await history(linear, [initiative.id, issue.id])
+    assert {(one.transitions, one.history_of) for one in said} == {((), ())}
+    assert [page.missing for page in pages if page.missing] == [(initiative.id, issue.id)]
+
+
+async def test_of_a_project_there_are_the_sums_of_each_week_that_is_over(linear, history):
+    born = linear.now - timedelta(days=24)
+    project = linear.site.add_project("Pay", [linear.eng], at=born)
+    for number, days in enumerate((1, 1, 9)):
+        at = born + timedelta(days=days)
+        issue = linear.site.create(linear.eng, f"Issue {number}", at=at, project=project, estimate=2.0 + number)
+        linear.site.change(issue, at=at + timedelta(days=7), state="Done")
+    issues = linear.many(linear.eng, 60)
+    pages, said = await history(linear, [*(one.id for one in issues), project.id])
+    assert linear.operations == ["History", "History", "Weeks"]
+    assert [page.missing for page in pages] == [(), (), ()]
+    (weeks,) = (one for one in said if project.id in one.history_of)
+    order = list(SUMS.values())
+    assert {one.item_id for one in weeks.transitions} == {project.id}
+    told = [(one.field, (one.at - born).days, one.before, one.after) for one in weeks.transitions]
+    assert [days for _, days, _, _ in told] == sorted(days for _, days, _, _ in told)
+    assert sorted(told, key=lambda week: (order.index(week[0]), week[1])) == [
+        ("weekly_issues", 7, None, "2"),
+        ("weekly_issues", 14, "2", "3"),
+        ("weekly_completed_issues", 7, None, "0"),
+        ("weekly_completed_issues", 14, "0", "2"),
+        ("weekly_completed_issues", 21, "2", "3"),
+        ("weekly_points", 7, None, "5"),
+        ("weekly_points", 14, "5", "9"),
+        ("weekly_completed_points", 7, None, "0"),
+        ("weekly_completed_points", 14, "0", "5"),
+        ("weekly_completed_points", 21, "5", "9"),
+        ("weekly_started_points", 7, None, "0"),
+    ]
 
 
 async def test_a_past_without_an_end_is_an_error(linear, opened, discovered, connection):

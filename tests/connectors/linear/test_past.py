@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Parsed, Reading
-from connectors.linear.parse import parse, split
+from connectors.linear.parse import kind_of, parse, split
 from domain.errors import PayloadError
 from domain.work import Category, Level, Transition, WorkItem
 from domain.workspace import Connection
@@ -256,6 +256,38 @@ JSON = st.recursive(
     max_leaves=8,
 )
 SIDES = [f"{side}{name}" for side in ("from", "to") for name in ("State", "StateId", "Estimate", "Parent", "Team")]
+
+
+def weeks(**project: object) -> Parsed:
+    node = {"id": "p1", "createdAt": "2026-10-01T08:00:00.000Z", **project}
+    return parse("history", json.dumps({"data": {"projects": {"nodes": [node]}}}).encode(), LINEAR, READ)
+
+
+def test_the_sums_of_a_project_that_has_ended_reach_to_its_end():
+    said = weeks(completedScopeHistory=[0, 2.5, 2.5, 8], completedAt="2026-10-23T12:00:00.000Z")
+    assert said.history_of == ("p1",)
+    assert [(t.field, t.before, t.after, t.at.isoformat()) for t in said.transitions] == [
+        ("weekly_completed_points", None, "0", "2026-10-08T08:00:00+00:00"),
+        ("weekly_completed_points", "0", "2.5", "2026-10-15T08:00:00+00:00"),
+        ("weekly_completed_points", "2.5", "8", "2026-10-23T12:00:00+00:00"),
+    ]
+
+
+def test_a_week_that_runs_says_nothing_yet_and_a_strange_value_nothing_at_all():
+    said = weeks(issueCountHistory=[3, None, "x", 4, 5], scopeHistory=None, completedScopeHistory=[1])
+    assert moves(said, "weekly_issues") == [(None, "3", None, None), ("3", "4", None, None)]
+    assert len(said.transitions) == 2
+
+
+def test_sums_of_a_project_that_was_never_created_cannot_be_dated():
+    with pytest.raises(PayloadError, match="has no 'createdAt'"):
+        weeks(createdAt=None, issueCountHistory=[1, 2])
+
+
+def test_sums_are_known_as_history_by_their_shape():
+    node = {"id": "p1", "createdAt": "2026-10-01T08:00:00.000Z", "scopeHistory": [1]}
+    assert kind_of({"data": {"projects": {"nodes": [node]}}}) == "history"
+    assert kind_of({"data": {"projects": {"nodes": [{**node, "name": "Pay"}]}}}) == "items"
 
 
 @settings(max_examples=300, deadline=None)
