@@ -239,15 +239,19 @@ class Mapper:
         `projects` of a Linear connection are projects by title or key, whose issues inherit; elsewhere they are
         all items of a project, or on one (``project:NAME`` among the containers).
         """
-        keys, projects = self.named.get(item.connection, NO_NAMES)
-        if not keys and not projects:
-            return ()
-        found = keys.get(item.key.casefold(), ()) if keys else ()
-        for key in former_keys:
-            found += keys.get(key.casefold(), ())
-        if projects:
-            for name in project_names(item):
-                found += projects.get(name.casefold(), ())
+        _, projects = self.named.get(item.connection, NO_NAMES)
+        found = self.named_by_key(item.connection, item.key, former_keys)
+        for name in project_names(item) if projects else ():
+            found += projects.get(name.casefold(), ())
+        return tuple(dict.fromkeys(found)) if len(found) > 1 else found
+
+    def named_by_key(self, connection: str, key: str, former_keys: Sequence[str]) -> tuple[str, ...]:
+        """Return the initiatives whose `work` names an item by a key that it has or had."""
+        keys, _ = self.named.get(connection, NO_NAMES)
+        found: tuple[str, ...] = ()
+        if keys:
+            for one in (key, *former_keys):
+                found += keys.get(one.casefold(), ())
         return tuple(dict.fromkeys(found)) if len(found) > 1 else found
 
     def rules_for(self, item: WorkItem) -> tuple[Rule, ...]:

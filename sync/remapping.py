@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import orjson
 
-from domain.work import WorkItem
+from domain.work import Link, WorkItem
 from storage import items as store
 from storage.engine import Transaction
 from sync.context import Context
-from sync.ingest import as_stored, remap, remap_by_payload
+from sync.ingest import as_stored, own_rows, remap, remap_by_payload
 from sync.mapping import NO_NAMES, Mapper, Own
 from sync.matchers import among_fields
 
@@ -91,10 +91,13 @@ class Screen:
         """Say whether a settled item has the links and dimensions that the file gives it."""
         mapper = self.mapper
         kind = (data["connection"], data["tracker"], data["level"])
-        if self.may_be_named(data):
+        ruled = bool(mapper.rules_of(kind))
+        _, projects = mapper.named.get(data["connection"], NO_NAMES)
+        named = mapper.named_by_key(data["connection"], data["key"], data["former_keys"])
+        if not ruled and not projects:
+            return dimensions is None and (orjson.loads(own) if own else []) == [by_name(one) for one in named]
+        if named or projects:
             found = mapper.own(store.item_of(data), former_keys=data["former_keys"])
-        elif not mapper.rules_of(kind):
-            return own is None and dimensions is None
         else:
             key = orjson.dumps((kind, [read(data) for read in self.read]))
             known = self.owned.get(key)
@@ -105,14 +108,10 @@ class Screen:
             and as_stored(found.dimensions) == (orjson.loads(dimensions) if dimensions else {})
         )
 
-    def may_be_named(self, data: Data) -> bool:
-        """Say whether work under an initiative may name an item; where it names projects that may be any."""
-        keys, projects = self.mapper.named.get(data["connection"], NO_NAMES)
-        return (
-            bool(projects)
-            or data["key"].casefold() in keys
-            or any(name.casefold() in keys for name in data["former_keys"])
-        )
+
+def by_name(initiative: str) -> dict[str, object]:
+    """Return the link of an item that work under an initiative names, as it is stored."""
+    return own_rows(Own(links=(Link(initiative=initiative, rule="work"),)))[0]
 
 
 def remember(known: dict[K, V], key: K, value: V) -> V:
