@@ -33,11 +33,16 @@ button { min-height: 44px; margin-top: 16px; padding: 8px 20px; border: 0; borde
   background: var(--accent); color: var(--on-accent); font: inherit; font-weight: 600; cursor: pointer; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 a { color: var(--accent); }
-table { width: 100%; border-collapse: collapse; font-size: 13px; margin: 8px 0 16px; }
+table { width: 100%; border-collapse: collapse; table-layout: fixed; font-size: 13px; margin: 8px 0 16px; }
+caption { text-align: left; padding: 0 0 4px; }
+th { width: 20%; }
+th + td { width: 25%; }
+form + p { margin-top: 24px; }
 th, td { text-align: left; vertical-align: top; padding: 6px 12px 6px 0; border-top: 1px solid var(--line); }
 th { font-weight: 600; }
 summary { cursor: pointer; min-height: 24px; }
-@media (max-width: 640px) { main.narrow { padding-top: 40px; } td, th { display: block; padding: 2px 0; }
+@media (max-width: 640px) { main.narrow { padding-top: 40px; }
+  td, th, th + td { display: block; width: auto; padding: 2px 0; }
   td { border-top: 0; } thead { display: none; } }
 """
 STYLESHEET = "/login/style.css"

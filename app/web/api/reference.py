@@ -22,6 +22,7 @@ def reference(endpoints: Iterable[Endpoint], *, base: str) -> Response:
     for endpoint in endpoints:
         groups.setdefault(endpoint.group, []).append(endpoint)
     parts = [
+        '<p><a href="/">Overview</a></p>',
         "<h1>The API</h1>",
         "<p>What the commands <code>show</code>, <code>explain</code>, <code>portfolio</code>, <code>what-if</code> "
         "and <code>coverage</code> answer, as JSON; lists a page at a time or as CSV; check-ins and overrides in. "
