@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: install demo test test-long lint check bench lock clean
+.PHONY: install demo test test-long lint check bench screenshots lock clean
 
 install: $(STAMP)
 
@@ -41,6 +41,10 @@ bench: install
 	$(BIN)/python -m bench.backtest
 	$(BIN)/python -m bench.sums
 	$(BIN)/python -m bench.latency
+
+# Pictures of the dashboard for README and docs; needs Debian's chromium.
+screenshots: install
+	KEYRAIL_WRITE_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/web/pages/test_browser.py -k screenshots
 
 # Needs uv on the path. The lock files name no index.
 lock:

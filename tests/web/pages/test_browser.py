@@ -1,7 +1,9 @@
 """The dashboard in a real Chromium: pages wide and narrow, light and dark, checked by axe; with script and without."""
 
+import os
 import shutil
 from importlib import resources
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -158,3 +160,17 @@ async def test_the_way_past_the_head(tab):
     assert await page.evaluate("document.activeElement.textContent") == "Skip to content"
     await page.keyboard.press("Enter")
     assert await page.evaluate("document.activeElement.id") == "main"
+
+
+@pytest.mark.skipif("KEYRAIL_WRITE_SCREENSHOTS" not in os.environ, reason="only `make screenshots` draws them")
+async def test_screenshots(tab):
+    folder = Path(os.environ["KEYRAIL_WRITE_SCREENSHOTS"])
+    for name, path, width, scheme in [
+        ("overview", "/", 1280, "light"),
+        ("key-result", "/key-results/KR1", 1280, "light"),
+        ("portfolio", "/portfolio", 1280, "light"),
+        ("roadmap", "/roadmap", 1280, "dark"),
+        ("phone", "/key-results/KR2", 390, "dark"),
+    ]:
+        page = await tab(path, width=width, scheme=scheme)
+        await page.screenshot(path=folder / f"{name}.png")
