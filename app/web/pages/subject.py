@@ -5,6 +5,7 @@ The three pages differ in what stands between the answer and its explanation.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -38,7 +39,7 @@ async def objective(desk: Desk, request: Request) -> Response:
     if found is None:
         return ask.waiting(request.path_params["id"], f"how it stood at the close of {ask.today}")
     doc, row = found
-    told = await why.why(ask, row["id"], why.since_of(ask))
+    told, past = await asyncio.gather(why.why(ask, row["id"], why.since_of(ask)), weeks(ask))
     key_results = [one for one in doc["key_results"] if one["objective"] == row["id"]]
     parents = {one["id"]: one for one in doc["objectives"]}
     return ask.page(
@@ -49,7 +50,7 @@ async def objective(desk: Desk, request: Request) -> Response:
         key_results=key_results,
         parent=parents.get(row["parent"]),
         children=[one for one in doc["objectives"] if one["parent"] == row["id"]],
-        weeks=await weeks(ask),
+        weeks=past,
         why=told.doc if told else None,
         since=why.since_of(ask),
         pager=None,
@@ -69,7 +70,7 @@ async def key_result_page(ask: Ask, id_: str, *, wrong: str = "", typed: Doc | N
     if found is None:
         return ask.waiting(id_, f"how it stood at the close of {ask.today}")
     doc, row = found
-    told = await why.why(ask, id_, why.since_of(ask))
+    told, past = await asyncio.gather(why.why(ask, id_, why.since_of(ask)), weeks(ask))
     items, pager = paged(inputs_of(told.doc if told else None), ask.number("items"), ITEMS_A_PAGE)
     spoken = [
         one for one in ask.there.check_ins if one.key_result == id_ and (ask.day is None or one.as_of.date() <= ask.day)
@@ -85,7 +86,7 @@ async def key_result_page(ask: Ask, id_: str, *, wrong: str = "", typed: Doc | N
         objective=next((one for one in doc["objectives"] if one["id"] == row["objective"]), None),
         initiatives=[one for one in doc["initiatives"] if one["id"] in shares],
         shares=shares,
-        weeks=await weeks(ask),
+        weeks=past,
         why=told.doc if told else None,
         since=why.since_of(ask),
         items=items,
@@ -132,7 +133,7 @@ async def initiative(desk: Desk, request: Request) -> Response:
     if found is None:
         return ask.waiting(id_, f"how it stood at the close of {ask.today}")
     doc, row = found
-    told = await why.why(ask, id_, why.since_of(ask))
+    told, past = await asyncio.gather(why.why(ask, id_, why.since_of(ask)), weeks(ask))
     items, pager = paged(inputs_of(told.doc if told else None), ask.number("items"), ITEMS_A_PAGE)
     served = {one["to"]: one for one in row["contributes"]}
     return ask.page(
@@ -142,7 +143,7 @@ async def initiative(desk: Desk, request: Request) -> Response:
         kind="initiative",
         serves=[one for one in doc["key_results"] if one["id"] in served],
         served=served,
-        weeks=await weeks(ask),
+        weeks=past,
         why=told.doc if told else None,
         since=why.since_of(ask),
         items=items,
