@@ -117,12 +117,12 @@ async def board(monkeypatch):
 async def company(road, workspace, item):
     """Ten items of one initiative, four of them done: 40 %, under KR1 of O1."""
 
-    def use(*rows, key_results=("KR1",)):
+    def use(*rows, key_results=("KR1",), external=()):
         road.use(
             replace(
                 workspace(
                     timeframes=[Timeframe(id="2026-Q4", start=date(2026, 10, 1), end=date(2026, 12, 31))],
-                    objectives=[Objective(id="O1", title="Checkout", timeframe="2026-Q4")],
+                    objectives=[Objective(id="O1", title="Checkout", timeframe="2026-Q4", external=dict(external))],
                     key_results=[KeyResult(id=id, objective="O1", title="Regions") for id in key_results],
                     initiatives=[
                         Initiative(
@@ -428,3 +428,20 @@ async def test_targets_are_told_side_by_side_and_one_that_is_away_stops_no_other
     board.answers = [400]
     done = await tell(company.context, {})
     assert (len(done.sent), len(done.failed), len(board.cards)) == (3, 1, 3)
+
+
+async def test_what_leaves_a_place_is_taken_away_before_another_takes_it(company, board):
+    company.rows(row("keyed"))
+    await tell(company.context, {})
+    board.asked.clear()
+    company.rows(replace(row("keyed"), what="objectives"), external={"board": "card-1"})
+    assert [one["action"] for one in (await tell(company.context, {})).sent] == ["delete", "create"]
+    assert board.writes == ["DELETE", "PUT"]
+
+
+async def test_the_project_of_a_row_is_no_address_but_of_statuses(company):
+    field = PublishRow(
+        id="f", outlet="jira.field", connection="jira", to={"project": "acme/12", "field": "OKR"}, when=SOON
+    )
+    company.rows(field)
+    assert await plan(company.context) == []

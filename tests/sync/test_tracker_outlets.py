@@ -253,6 +253,7 @@ def wallet(clock):
     site = LinearSite(clock=clock)
     team = site.add_team("MOB", "Mobile")
     site.add_project("Wallet", [team], status="In Progress")
+    site.trash(site.add_project("Wallet", [team], status="In Progress"))
     site.add_project("Twice", [team], status="In Progress")
     site.add_initiative("Twice", status="Active")
     site.add_initiative("Everything on the phone", status="Active")
@@ -318,7 +319,9 @@ def hub(clock):
     for name, kind, options in (("OKR", "NUMBER", ()), ("Health", "SINGLE_SELECT", OPTIONS), ("Note", "TEXT", ())):
         site.add_issue_field(acme, name, kind, options)
         add_field(site, board, f"Board {name}", kind, options)
-    add_item(site, board, site.create(api, "Checkout"))
+    issue = site.create(api, "Checkout")
+    add_item(site, board, issue)
+    add_item(site, add_project(site, acme, "Another"), issue)
     site.create(api, "In no project")
     return site
 
@@ -379,7 +382,7 @@ async def test_a_field_of_an_item_in_a_project_is_set_and_emptied(boards, hub, f
     place = await kept(
         await boards("project_field", project="acme/1", field=f"board {field}", value=value).at("acme/api#1")
     )
-    (item,) = hub.find("acme/api#1").items
+    item, _ = hub.find("acme/api#1").items
     assert [getattr(one.content, "name", one.content) for one in item.values.values()] == [said]
     await place.take_away()
     assert item.values == {}

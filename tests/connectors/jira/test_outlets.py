@@ -242,6 +242,7 @@ def test_our_comment_is_found_by_account_and_marker_and_older_ones_are_asked_for
     assert seen(forged, plain, ours).content == content
     assert seen(forged, plain) is None
     assert seen() is None
+    assert COMMENT.read(there).params["orderBy"] == "-created"
     further = seen(forged, plain, total=3)
     assert isinstance(further, Call)
     assert further.params == {**COMMENT.read(there).params, "startAt": "2"}
