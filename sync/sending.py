@@ -16,7 +16,7 @@ from storage import outbox
 from sync.context import Context, Live
 from sync.due import RELEASED, Write, content_of, ours
 from sync.outcomes import Errand, Run, Sent, fail, note_doubt, note_dry, note_override, remember
-from sync.ways import Way, call_out, current, open_way, spot_of
+from sync.ways import Way, call_out, current, in_sight, open_way, spot_of
 
 
 async def send(
@@ -98,13 +98,21 @@ async def send_one(run: Run, way: Way, errand: Errand) -> KeyrailError | None:
 
 
 async def write_one(run: Run, way: Way, errand: Errand) -> None:
-    """Bring one place to say what it shall, by the guarantee of its outlet; remember what became of it."""
+    """Bring one place to say what it shall, by the guarantee of its outlet; remember what became of it.
+
+    Where the item is out of our sight nobody can tell what stands there: the place waits until it is seen again.
+    """
     spot = spot_of(run.context, way, errand.due, errand.told)
     wanted = None if errand.due.action == "delete" else content_of(errand.due.content)
     if way.outlet.read is None:
         await write_unread(run, way, errand, spot, wanted)
         return
     there = await current(way, spot, errand.write.key)
+    if there is None and wanted is not None and errand.told is not None:
+        if not await in_sight(run.context, way, spot):
+            run.done.waiting += 1
+            return
+        there = await current(way, spot, errand.write.key)
     says = there.content if there is not None else None
     spot = replace(spot, id=there.id if there is not None else None)
     if says != wanted and is_touched(way, errand, says):

@@ -16,6 +16,7 @@ from connectors.ratelimit import Signal
 from connectors.registry import open_sink
 from domain.errors import ConfigError, NotFoundError, RejectedError
 from domain.workspace import PublishRow
+from storage import items
 from storage.outbox import Due, Published
 from sync.addresses import outlet_of, unsupported_words
 from sync.context import Context, Live
@@ -28,12 +29,16 @@ NOTHING = Reading(facts={}, account="", digest="")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """How the places of one row are reached; `facts` are what its outlet's `prepare` found."""
+    """How the places of one row are reached; `facts` are what its outlet's `prepare` found.
+
+    `source` is the tracker whose places they are, None of a tool.
+    """
 
     row: PublishRow
     outlet: Outlet
     client: Client
     reading: Reading
+    source: Live | None = None
     facts: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -51,14 +56,15 @@ async def open_way(
     outlet = outlet_of(context, row)
     if outlet is None:
         raise ConfigError(f"{row.id}: {unsupported_words(row)}")
-    if row.connection is not None:
-        client, reading = sources[row.connection].client, sources[row.connection].reading
+    source = sources[row.connection] if row.connection is not None else None
+    if source is not None:
+        client, reading = source.client, source.reading
     else:
         client, reading = await stack.enter_async_context(open_tool(context, row)), NOTHING
     facts: Mapping[str, Json] = {}
     if outlet.prepare is not None:
         facts = await outlet.prepare(client, row, list(dict.fromkeys(addresses)), reading)
-    return Way(row=row, outlet=outlet, client=client, reading=reading, facts=facts)
+    return Way(row=row, outlet=outlet, client=client, reading=reading, source=source, facts=facts)
 
 
 def open_tool(context: Context, row: PublishRow) -> AbstractAsyncContextManager[Client]:
@@ -120,6 +126,25 @@ async def current(way: Way, spot: Spot, key: str) -> There | None:
             return found
         call = found
     raise RejectedError(f"{way.row.id}: our entry on {key} was not found among {MAX_READS} pages of others.")
+
+
+async def in_sight(context: Context, way: Way, spot: Spot) -> bool:
+    """Ask the tracker whether the item that a place stands on is there and visible.
+
+    Trackers answer alike for an entry that somebody took away and for an item that is out of our sight. Of a place on
+    something else than an item of the store it is taken to be.
+    """
+    if way.source is None:
+        return True
+    source = way.source
+    async with context.store.read() as tx:
+        known = (await items.versions(tx, source.name, [spot.address])).get(spot.address)
+    if known is None:
+        return True
+    found = await source.connector.locate(
+        source.client, source.connection, source.reading, spot.address, known.item.project, known.item.key
+    )
+    return found.state in ("present", "moved")
 
 
 def owned(row: PublishRow, key: str, owner: str) -> str:

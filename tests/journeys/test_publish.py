@@ -180,6 +180,19 @@ def test_a_link_that_a_person_took_away_stays_away(published):
     assert links(published)["PAY-1", KEY.format("I1")]["title"].startswith("One-click pay: 83 %")
 
 
+def test_an_epic_out_of_sight_waits_and_is_no_persons_override(published):
+    epic, link = epic_of(published, "I1"), KEY.format("I1")
+    finish_work(published, "I1")
+    before = links(published)[epic.key, link]["title"]
+    epic.secured = True
+    done = published.json("publish")
+    assert (done["overridden"], done["failed"], done["waiting"]) == ([], [], 1)
+    epic.secured = False
+    done = published.json("publish")
+    assert ([one["address"] for one in done["sent"]], done["overridden"]) == ([epic.key], [])
+    assert links(published)[epic.key, link]["title"] != before
+
+
 def test_an_epic_that_is_linked_no_more_loses_its_link(published):
     epic = epic_of(published, "I1")
     published.site.change(epic, labels=[])
