@@ -437,6 +437,10 @@ async def test_what_leaves_a_place_is_taken_away_before_another_takes_it(company
     company.rows(replace(row("keyed"), what="objectives"), external={"board": "card-1"})
     assert [one["action"] for one in (await tell(company.context, {})).sent] == ["delete", "create"]
     assert board.writes == ["DELETE", "PUT"]
+    board.asked.clear()
+    company.rows(row("keyed"))
+    await tell(company.context, {})
+    assert board.writes == ["DELETE", "PUT"]
 
 
 async def test_the_project_of_a_row_is_no_address_but_of_statuses(company):
