@@ -365,6 +365,7 @@ async def upsert(
         await moved(tx, [ref for ref in changed if ref[1] in known], done)
     await store.upsert(tx, rows)
     await entered_anew(tx, context, newer, known)
+    await renamed(tx, context, newer, known)
     await store.set_blockers(tx, newer, known)
     await store.set_mirrored(tx, kept_elsewhere(newer, known))
     if created or gone:
@@ -373,6 +374,23 @@ async def upsert(
         done.add(await remap_refs(tx, context, await link_store.children(tx, seen)))
     done.moved |= set(changed)
     done.items += len(newer)
+
+
+async def renamed(tx: Transaction, context: Context, written: Iterable[WorkItem], known: Mapping[str, Stored]) -> None:
+    """Let the children of items whose key changed name them by the new one: a move touches no child's version."""
+    keys = {
+        (item.connection, item.id): item.key
+        for item in written
+        if item.id in known and known[item.id].item.key != item.key
+    }
+    for connection, ids in link_store.by_connection(await link_store.children(tx, keys) if keys else ()):
+        rows = []
+        for row in (await store.versions(tx, connection, ids)).values():
+            item = replace(row.item, parent_key=keys[connection, row.item.parent_id or ""])
+            if item != row.item:
+                own = [{"initiative": link.initiative, "rule": link.rule, "also": also} for link, also in row.own]
+                rows.append(store.row_of(item, own, row.dimensions, row.read_at, context.zone))
+        await store.upsert(tx, rows)
 
 
 async def entered_anew(

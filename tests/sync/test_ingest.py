@@ -338,6 +338,17 @@ async def test_the_key_of_a_parent_that_a_webhook_names_by_id_alone_stays(road, 
     assert (await road.items())["2"].item.parent_key is None
 
 
+async def test_children_name_a_parent_by_its_new_key(road, item, clock):
+    await road.take(item("1"), item("2", parent_id="1", parent_key="A-1"), item("3", parent_key="A-9"))
+    clock.forward(seconds=1)
+    await road.take(item("1", key="B-7"))
+    assert {id_: row.item.parent_key for id_, row in (await road.items()).items()} == {
+        "1": None,
+        "2": "B-7",
+        "3": "A-9",
+    }
+
+
 async def test_a_replayed_history_counts_for_items_that_did_not_move(road, item, clock):
     await road.receive(item("1", status="Shut", category="done", created_at=clock() - timedelta(days=9)))
     await finish(road, "1")
