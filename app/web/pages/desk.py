@@ -125,10 +125,10 @@ class Ask:
         found = await self.kept(f"show/{timeframe}/{day}", lambda context: retell.show(context, None, timeframe, day))
         return found.doc if found is not None else None
 
-    async def kept(self, key: str, make: Make) -> Found | None:
+    async def kept(self, key: str, make: Make, *, lane: str = "pages") -> Found | None:
         """Return a document that takes long to put together, None where it is on its way."""
         name = f"{self.context.workspace.digest}/{key}"
-        return await self.desk.memory.get(self.context, name, self.stamp, make)
+        return await self.desk.memory.get(self.context, name, self.stamp, make, lane=lane)
 
     def link(self, path: str | None = None, **changes: object) -> str:
         """Return an address with the day that is asked about; without a path this page with its query changed."""

@@ -51,7 +51,7 @@ async def objective(desk: Desk, request: Request) -> Response:
         parent=parents.get(row["parent"]),
         children=[one for one in doc["objectives"] if one["parent"] == row["id"]],
         weeks=past,
-        why=told.doc if told else None,
+        why=told,
         since=why.since_of(ask),
         pager=None,
         items=[],
@@ -71,7 +71,7 @@ async def key_result_page(ask: Ask, id_: str, *, wrong: str = "", typed: Doc | N
         return ask.waiting(id_, f"how it stood at the close of {ask.today}")
     doc, row = found
     told, past = await asyncio.gather(why.why(ask, id_, why.since_of(ask)), weeks(ask))
-    items, pager = paged(inputs_of(told.doc if told else None), ask.number("items"), ITEMS_A_PAGE)
+    items, pager = paged(inputs_of(told), ask.number("items"), ITEMS_A_PAGE)
     spoken = [
         one for one in ask.there.check_ins if one.key_result == id_ and (ask.day is None or one.as_of.date() <= ask.day)
     ]
@@ -87,11 +87,11 @@ async def key_result_page(ask: Ask, id_: str, *, wrong: str = "", typed: Doc | N
         initiatives=[one for one in doc["initiatives"] if one["id"] in shares],
         shares=shares,
         weeks=past,
-        why=told.doc if told else None,
+        why=told,
         since=why.since_of(ask),
         items=items,
         pager=pager,
-        charts=charts(ask, row, told.doc if told else None),
+        charts=charts(ask, row, told),
         check_ins=spoken[::-1],
         may_write=ask.person.may("write") and ask.day is None,
         wrong=wrong,
@@ -134,7 +134,7 @@ async def initiative(desk: Desk, request: Request) -> Response:
         return ask.waiting(id_, f"how it stood at the close of {ask.today}")
     doc, row = found
     told, past = await asyncio.gather(why.why(ask, id_, why.since_of(ask)), weeks(ask))
-    items, pager = paged(inputs_of(told.doc if told else None), ask.number("items"), ITEMS_A_PAGE)
+    items, pager = paged(inputs_of(told), ask.number("items"), ITEMS_A_PAGE)
     served = {one["to"]: one for one in row["contributes"]}
     return ask.page(
         "initiative.html",
@@ -144,12 +144,12 @@ async def initiative(desk: Desk, request: Request) -> Response:
         serves=[one for one in doc["key_results"] if one["id"] in served],
         served=served,
         weeks=past,
-        why=told.doc if told else None,
+        why=told,
         since=why.since_of(ask),
         items=items,
         pager=pager,
-        charts=charts(ask, row, told.doc if told else None),
-        left=left_by_tracker(told.doc if told else None),
+        charts=charts(ask, row, told),
+        left=left_by_tracker(told),
     )
 
 
@@ -160,7 +160,7 @@ async def item(desk: Desk, request: Request) -> Response:
     told = await why.why(ask, name, why.since_of(ask))
     if told is None:
         return ask.waiting(name, f"what {name} is made of")
-    doc = told.doc
+    doc = told
     items, pager = paged(inputs_of(doc), ask.number("items"), ITEMS_A_PAGE)
     return ask.page(
         "item.html",

@@ -5,6 +5,7 @@ The numbers are those of `explain`; nothing is computed but sums of what is not 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -12,7 +13,6 @@ from typing import Any
 
 from app.cli.view import words
 from app.web.pages.desk import Ask
-from app.web.pages.memory import Found
 from sync import retell
 from sync.context import Context
 
@@ -26,16 +26,41 @@ NAMED = 5
 """keys named for each reason of an exclusion"""
 
 
-async def why(ask: Ask, id_: str, since: date | None) -> Found | None:
-    """Return the explanation of a subject with what changed and its burn-up, cut; None where it is on its way."""
+PENDING: Doc = {"past": False, "changes": [], "more_changes": 0, "changed": 0.0, "burnup": []}
+"""what stands in for the past while it is being read"""
+
+
+async def why(ask: Ask, id_: str, since: date | None) -> Doc | None:
+    """Return the explanation of a subject with what changed and its burn-up, cut; None where it is on its way.
+
+    The past takes longer: until it is read, `past` is false and it is left out.
+    """
     day = ask.day
-    return await ask.kept(f"why/{id_}/{day}/{since}", lambda context: told(context, id_, day, since))
+    now, then = await asyncio.gather(
+        ask.kept(f"why/{id_}/{day}", lambda context: explained(context, id_, day)),
+        ask.kept(f"past/{id_}/{day}/{since}", lambda context: past(context, id_, day, since), lane="past"),
+    )
+    return {**now.doc, **(then.doc if then is not None else PENDING)} if now is not None else None
 
 
-async def told(context: Context, id_: str, day: date | None, since: date | None) -> Doc:
+async def explained(context: Context, id_: str, day: date | None) -> Doc:
     """Put an explanation together."""
-    doc = await retell.explain(context, id_, as_of=day, since=since, burnup=True)
+    doc = await retell.explain(context, id_, as_of=day)
     return {**doc, **cut(doc), "delivery": cut(doc["delivery"], doc["delivery"]) if doc.get("delivery") else None}
+
+
+async def past(context: Context, id_: str, day: date | None, since: date | None) -> Doc:
+    """Put together what changed since a day, and how a subject came to where it is."""
+    doc = await retell.explain(context, id_, as_of=day, since=since, burnup=True)
+    changes: list[Doc] = doc.get("changes") or []
+    return {
+        "past": True,
+        "before": doc.get("before"),
+        "changes": sorted(changes, key=lambda row: row.get("at") or "", reverse=True)[:MOST_CHANGES],
+        "more_changes": max(len(changes) - MOST_CHANGES, 0),
+        "changed": sum(row.get("effect") or 0.0 for row in changes),
+        "burnup": thinned(doc.get("burnup") or []),
+    }
 
 
 def cut(part: Doc, beside: Doc | None = None) -> Doc:
@@ -44,7 +69,6 @@ def cut(part: Doc, beside: Doc | None = None) -> Doc:
     ordered = sorted(
         inputs, key=lambda row: (-abs(row.get("effect") or 0.0), words.in_order(str(row.get("key") or "")))
     )
-    changes: list[Doc] = part.get("changes") or []
     return {
         **(beside or {}),
         "inputs": ordered[:MOST],
@@ -52,10 +76,6 @@ def cut(part: Doc, beside: Doc | None = None) -> Doc:
         "largest": max((abs(row.get("effect") or 0.0) for row in inputs), default=0.0),
         "groups": groups(inputs),
         "excluded": left_out(part.get("excluded") or []),
-        "changes": sorted(changes, key=lambda row: row.get("at") or "", reverse=True)[:MOST_CHANGES],
-        "more_changes": max(len(changes) - MOST_CHANGES, 0),
-        "changed": sum(row.get("effect") or 0.0 for row in changes),
-        "burnup": thinned(part.get("burnup") or []),
     }
 
 
