@@ -13,7 +13,6 @@
 
   let due = false;
   async function refresh() {
-    if (!main().dataset.live) return;
     due = true;
     if (busy()) return;
     due = false;
@@ -30,8 +29,10 @@
     source.addEventListener("moved", refresh);
     if (main().dataset.live === "sync") source.addEventListener("pulling", refresh);
     addEventListener("pagehide", () => source.close());
-    setInterval(() => { if (due) refresh(); }, 3000);
   }
+
+  // What could not be shown yet is asked for again, as is what came while somebody was typing.
+  setInterval(() => { if (due || main().querySelector("[data-pending]")) refresh(); }, 3000);
 
   // Choices of a form that only asks apply at once; what is typed waits for the button or for Enter.
   document.addEventListener("change", (event) => {
