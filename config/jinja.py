@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
-MARKUP = re.compile(r"\A\s*\{#-?\s*(markdown|mrkdwn|html|wiki|adf)\s*-?#\}")
+MARKUP = re.compile(r"\A\s*\{#-?\s*(markdown|mrkdwn)\s*-?#\}")
 OLD = re.compile(r"(?<!\{)\{\s*([a-z_0-9]+)\s*\}(?!\})")
 LONGEST = 20_000
 """characters that a template may come to"""
