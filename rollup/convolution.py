@@ -21,22 +21,25 @@ class Convolution:
         self.needed = needed
         self.width = 1 << (2 * needed - 1).bit_length()
         daily = np.bincount([min(n, needed) for n in sample], minlength=needed + 1)[:needed] / len(sample)
-        self.spectra = [np.fft.rfft(daily, self.width)]
+        self.wholes: list[Numbers] = [daily]
+        self.spectra: list[Spectrum] = [np.fft.rfft(daily, self.width)]
 
     def spectrum(self, n: int) -> Spectrum:
         """Return the transform of the distribution after 2^n days."""
         while len(self.spectra) <= n:
-            self.spectra.append(np.fft.rfft(self.cut(self.spectra[-1] * self.spectra[-1]), self.width))
+            self.wholes.append(self.cut(self.spectra[-1] * self.spectra[-1]))
+            self.spectra.append(np.fft.rfft(self.wholes[-1], self.width))
         return self.spectra[n]
+
+    def whole(self, n: int) -> Numbers:
+        """Return the distribution after 2^n days."""
+        self.spectrum(n)
+        return self.wholes[n]
 
     def cut(self, spectrum: Spectrum) -> Numbers:
         """Return the distribution of a transform, without what is needed and more."""
         kept: Numbers = np.maximum(np.fft.irfft(spectrum, self.width)[: self.needed], 0.0)
         return kept
-
-    def later(self, whole: Numbers, n: int) -> Numbers:
-        """Return a distribution 2^n days later."""
-        return self.cut(np.fft.rfft(whole, self.width) * self.spectrum(n))
 
     @property
     def start(self) -> Numbers:
@@ -47,11 +50,16 @@ class Convolution:
 
     def after(self, days: int, begun: Numbers | None = None) -> Numbers:
         """Return the distribution after so many days, from `begun` on (None: from nothing done)."""
-        whole = self.start if begun is None else begun
+        there = begun
         for n in range(days.bit_length()):
             if days >> n & 1:
-                whole = self.later(whole, n)
-        return whole
+                there = self.whole(n) if there is None else self.cut(self.transform(there) * self.spectrum(n))
+        return self.start if there is None else there
+
+    def transform(self, whole: Numbers) -> Spectrum:
+        """Return the transform of a distribution."""
+        found: Spectrum = np.fft.rfft(whole, self.width)
+        return found
 
     def done_by(self, days: int, begun: Numbers | None = None) -> float:
         """Return the probability that all is done within so many days."""
@@ -59,11 +67,11 @@ class Convolution:
 
     def first_day(self, p: float, max_days: int, begun: Numbers | None = None) -> int | None:
         """Lift through the powers of two to the last day on which it is less likely than p."""
-        day, whole = 0, self.start if begun is None else begun
+        day, so_far = 0, self.transform(begun) if begun is not None else None
         for n in reversed(range(max_days.bit_length())):
-            further = self.later(whole, n)
+            further = self.whole(n) if so_far is None else self.cut(so_far * self.spectrum(n))
             if probability(further) < p:
-                day, whole = day + (1 << n), further
+                day, so_far = day + (1 << n), self.transform(further)
         return day + 1 if day + 1 <= max_days else None
 
 
