@@ -32,6 +32,10 @@ _ENTRY: Told = dict.fromkeys((
     "fromProjectId", "toProjectId", "fromTeamId", "toTeamId", "fromCycleId", "toCycleId", "addedLabelIds",
     "removedLabelIds",
 ))  # fmt: skip
+_SUMS = (
+    "issueCountHistory", "completedIssueCountHistory",
+    "scopeHistory", "completedScopeHistory", "inProgressScopeHistory",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -121,6 +125,7 @@ class Issues:
             "lead": {"id": "user-0", "displayName": "dev0", "email": "dev0@example.com"},
             "identifier": f"PRJ-{number}", "previousIdentifiers": [],
             "teams": connection([team_at(team)]),
+            **{name: [float(week) for week in range(30)] for name in _SUMS},
             "initiativeToProjects": connection([{
                 "id": f"link-{number}", "archivedAt": None, "initiative": self.initiative(number % INITIATIVES),
             }]),
