@@ -15,7 +15,14 @@ from domain.rules import Policies
 from domain.workspace import Workspace
 from rollup.leaves import Entry
 from rollup.progress import epic_sized, epics, lone
-from rollup.report import Json, instant, override_json
+from rollup.report import (
+    Json,
+    initiative_summary,
+    instant,
+    key_result_summary,
+    objective_summary,
+    override_json,
+)
 from rollup.scope import Scope, inspect
 from rollup.sizes import Sized
 from rollup.summary import amount, percent
@@ -60,6 +67,7 @@ def explain(
         "id": subject,
         "kind": "initiative",
         "title": view.initiative.title,
+        "sentence": initiative_summary(view),
         "progress": view.progress.value,
         "state": view.progress.state,
         **_delivery(settled, scope.policies, scope.shares),
@@ -162,7 +170,14 @@ def _named(facts: Facts, name: str, workspace: Workspace) -> tuple[Node | None, 
 def _key_result(view: KeyResultView, settled: Sized, scope: Scope, views: Views) -> Json:
     kr = view.key_result
     delivery = _delivery(settled, scope.policies, scope.shares)
-    head: Json = {"id": kr.id, "kind": "key_result", "title": kr.title, "progress": view.value, "state": view.state}
+    head: Json = {
+        "id": kr.id,
+        "kind": "key_result",
+        "title": kr.title,
+        "sentence": key_result_summary(view),
+        "progress": view.value,
+        "state": view.state,
+    }
     tail: Json = {
         "changes": [],
         "score_basis": view.basis,
@@ -338,6 +353,7 @@ def _objective(view: ObjectiveView, views: Views) -> Json:
         "id": objective.id,
         "kind": "objective",
         "title": objective.title,
+        "sentence": objective_summary(view),
         "progress": view.value,
         "state": view.state,
     }

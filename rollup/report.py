@@ -166,9 +166,7 @@ def objective_json(view: ObjectiveView, views: Views) -> Json:
         "manual": manual_json(view.manual),
         "expected": view.expected,
         "drivers": list(view.worst.drivers),
-        "summary": sentence(
-            health=verdict.health, progress=view.value, state=view.state, basis="objective", expected=view.expected
-        ),
+        "summary": objective_summary(view),
     }
 
 
@@ -210,16 +208,40 @@ def key_result_json(view: KeyResultView, views: Views) -> Json:
         "items": delivery.items,
         "unestimated": delivery.unestimated,
         "estimated_coverage": delivery.estimated_coverage,
-        "summary": sentence(
-            health=verdict.health,
-            progress=view.value,
-            state=view.state,
-            basis=view.basis,
-            expected=verdict.expected,
-            p85=view.forecast.p85 if not view.forecast.indicative else None,
-            due=view.end,
-        ),
+        "summary": key_result_summary(view),
     }
+
+
+def objective_summary(view: ObjectiveView) -> str:
+    """Say where an objective stands, in one sentence for a board."""
+    return sentence(
+        health=view.verdict.health, progress=view.value, state=view.state, basis="objective", expected=view.expected
+    )
+
+
+def key_result_summary(view: KeyResultView) -> str:
+    """Say where a key result stands, in one sentence for a board."""
+    return sentence(
+        health=view.verdict.health,
+        progress=view.value,
+        state=view.state,
+        basis=view.basis,
+        expected=view.verdict.expected,
+        p85=view.forecast.p85 if not view.forecast.indicative else None,
+        due=view.end,
+    )
+
+
+def initiative_summary(view: InitiativeView) -> str:
+    """Say where an initiative stands, in one sentence for a board."""
+    return sentence(
+        health=view.verdict.health,
+        progress=view.progress.value,
+        state=view.progress.state,
+        expected=view.verdict.expected,
+        p85=view.forecast.p85 if not view.forecast.indicative else None,
+        due=view.due,
+    )
 
 
 def _metric_json(metric: Metric, outcome: Score | None, latest: CheckIn | None) -> Json:
@@ -264,12 +286,5 @@ def initiative_json(view: InitiativeView) -> Json:
         "coverage": view.coverage,
         "expected": verdict.expected,
         "items": progress.items,
-        "summary": sentence(
-            health=verdict.health,
-            progress=progress.value,
-            state=progress.state,
-            expected=verdict.expected,
-            p85=view.forecast.p85 if not view.forecast.indicative else None,
-            due=view.due,
-        ),
+        "summary": initiative_summary(view),
     }

@@ -15,17 +15,21 @@ from domain.okr import Override
 from domain.work import Level, Link, WorkItem
 from rollup import progress as sums
 from rollup.report import override_json
+from rollup.scope import all_initiatives
 from rollup.views import epic_verdict
 from storage import items as store
 from storage import links as link_store
 from storage import okrs, overrides, publications, rollups
-from sync.answers import report
+from sync.answers import now_there, report
 from sync.context import Context
+from sync.present import created
 from sync.refresh import measure_of
+from sync.retell import days_of
 
 Doc = dict[str, Any]  # Any: a JSON document
 
 KINDS = ("items", "epics", "initiatives", "key-results", "history", "check-ins", "links", "publications")
+"""what `all` hands out; the burn-up, made of the history, is computed for who asks for it"""
 
 
 def item_document(item: WorkItem, links: Sequence[Link], dimensions: Mapping[str, object]) -> Doc:
@@ -180,6 +184,16 @@ async def history(context: Context) -> AsyncGenerator[Doc, None]:
                 }
 
 
+async def burn_up(context: Context) -> AsyncGenerator[Doc, None]:
+    """Yield done and scope of every key result and initiative by day, with what moved its progress on that day."""
+    made = created((await now_there(context)).created)
+    subjects = dict.fromkeys(context.workspace.key_results, "key_result")
+    subjects |= dict.fromkeys(all_initiatives(context.workspace, made), "initiative")
+    for id_, kind in subjects.items():
+        for day in await days_of(context, id_, context.today, made):
+            yield {"subject_kind": kind, "subject": id_, **day}
+
+
 async def check_ins(context: Context) -> AsyncGenerator[Doc, None]:
     """Yield every check-in."""
     async with context.store.read() as tx:
@@ -220,6 +234,7 @@ SOURCES = {
     "initiatives": initiatives,
     "key-results": key_results,
     "history": history,
+    "burn-up": burn_up,
     "check-ins": check_ins,
     "links": links,
     "publications": told,

@@ -5,10 +5,12 @@ What was is computed in `history`; what was published is asked of the journal an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
 from domain.errors import UsageError
+from domain.okr import Initiative
 from rollup.burnup import Json, closed_at, day_json
 from rollup.days import ONE_DAY, local_day
 from rollup.explain import explain as explain_subject
@@ -147,17 +149,22 @@ async def with_changes(context: Context, doc: Doc, id_: str, since: date, until:
 
 
 async def with_burnup(context: Context, doc: Doc, id_: str, until: date) -> Doc:
-    """Return an explanation with done and scope at each close since the start, of what is made of items.
-
-    Without a start it begins with the first item.
-    """
+    """Return an explanation with done and scope at each close since the start, of what is made of items."""
     if id_ in context.workspace.objectives:
         return doc
     made = created((await now_there(context)).created)
+    return {**doc, "burnup": await days_of(context, id_, until, made)}
+
+
+async def days_of(context: Context, id_: str, until: date, made: Mapping[str, Initiative]) -> list[Json]:
+    """Return done and scope of a key result, an initiative or an epic at each close since its start.
+
+    Without a start it begins with the first item. `made` are the initiatives that rules created.
+    """
     async with context.store.read() as tx:
         scope, top = await subject_scope(tx, context, id_, made)
         begins = closed_at(scope.start - ONE_DAY, context.zone) if scope.start is not None else None
         if scope.start is not None and scope.start > until:
-            return {**doc, "burnup": []}
+            return []
         found = await replay_of(tx, context, scope, begins, moment(context, until), top=top)
-    return {**doc, "burnup": [day_json(day) for day in found.days]}
+    return [day_json(day) for day in found.days]

@@ -20,6 +20,7 @@ class What(StrEnum):
     INITIATIVES = "initiatives"
     KEY_RESULTS = "key-results"
     HISTORY = "history"
+    BURN_UP = "burn-up"
     CHECK_INS = "check-ins"
     LINKS = "links"
     PUBLICATIONS = "publications"
@@ -46,7 +47,7 @@ def export(
 ) -> None:
     """Hand everything out, a record a line.
 
-    `all` adds the kind of each record.
+    `all` adds the kind of each record; `burn-up` is no part of it.
     """
     from app.tabular import write_csv, write_lines
     from sync.exports import records

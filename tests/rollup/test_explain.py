@@ -133,7 +133,7 @@ def reasons(document):
 
 def test_initiative():
     document = told("I1")
-    assert list(document)[:6] == ["id", "kind", "title", "progress", "state", "formula"]
+    assert list(document)[:7] == ["id", "kind", "title", "sentence", "progress", "state", "formula"]
     assert effects(document) == pytest.approx(document["progress"], abs=1e-9)
     assert document["progress"] == pytest.approx(5 / 9)
     rows = {row["key"]: row for row in document["inputs"]}

@@ -123,9 +123,9 @@ def _fits(text: str, kind: str, width: int) -> bool:
 
 def _sentence(doc: Doc) -> str:
     """Return the sentence for the board: the document's own, else progress or the reason of its absence."""
-    if doc.get("sentence"):
-        return words.sentence(doc["sentence"])
     value = doc.get("progress")
+    if doc.get("sentence") and value is not None:
+        return words.sentence(doc["sentence"])
     if value is not None:
         return f"{_reached(doc, value)}."
     advice = words.advice(doc.get("state"), doc.get("kind") or "", words.clean(doc["id"]))
