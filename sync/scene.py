@@ -17,6 +17,7 @@ from rollup.history import Form, Turn
 from sync.inheritance import Inheritance, Ref, brought_along
 
 SUBTASK = "subtask"
+OPEN = ("todo", "in_progress")
 
 
 class Spot(NamedTuple):
@@ -163,11 +164,13 @@ class Scene:
     def _flags(self, ref: Ref, version: Version) -> str:
         """Return the flags of an item; what carries today's values in the past says so."""
         known, versions, untold = self.lives[ref]
-        if version is versions[-1] or not (
-            untold or known.blocked or (known.estimate is not None and not known.measured)
-        ):
+        flags = known.flags.split()
+        of_today = untold or (known.estimate is not None and not known.measured)
+        if version.category in OPEN:  # nobody asks of what is over whether it waits, or is in the archive
+            of_today = of_today or known.blocked or "archived" in flags
+        if version is versions[-1] or not of_today:
             return known.flags
-        return " ".join(sorted({*known.flags.split(), "no_history"}))
+        return " ".join(sorted({*flags, "no_history"}))
 
     def _lost(self, day: date | None) -> date | None:
         """Return the day on which access was lost, None where that was still to come (or its grace is not over)."""

@@ -306,6 +306,31 @@ async def test_a_metric_changes_by_its_check_ins(story, road, clock):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("known", [{"archived": True}, {"blocked_by": ["3"]}], ids=["archived", "blocked"])
+async def test_an_open_item_that_waits_or_is_archived_says_that_its_past_is_not_known(story, road, clock, known):
+    story.create("1", level="epic")
+    story.create("2", parent_id="1", **known)
+    story.create("3", parent_id="1", category="done")
+    clock.forward(days=1)
+    story.change("2", category="in_progress")
+    story.change("3", category="todo")
+    await story.tell()
+    then, now = road.context.today - timedelta(days=1), road.context.today
+    for day, silent in ((then, True), (now, False)):
+        flags = (await history.present_at(road.context, day)).subjects["I1"][0].flags
+        assert ("no_history" in flags) is silent
+
+
+async def test_an_item_that_was_over_does_not_ask_for_what_has_no_past(story, road, clock):
+    story.create("1", level="epic")
+    story.create("2", parent_id="1", category="done", archived=True)
+    clock.forward(days=1)
+    story.change("2", category="todo")
+    await story.tell()
+    then = (await history.present_at(road.context, road.context.today - timedelta(days=1))).subjects["I1"][0]
+    assert (then.value, then.flags) == (1.0, ())
+
+
 async def test_an_item_whose_history_was_never_read_says_so_in_the_past(road, item, file, clock):
     road.use(file())
     born = clock() - timedelta(days=5)
