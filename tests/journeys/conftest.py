@@ -231,10 +231,9 @@ class Company:
         return {item["key"]: item for item in self.run("export", "items").lines}
 
     def fetched(self):
-        """Return how often each issue was read by id, over all requests so far."""
-        return Counter(
-            str(issue) for one in self.asked("/issue/bulkfetch") for issue in json.loads(one.request)["issueIdsOrKeys"]
-        )
+        """Return how often each issue was read by id, over all requests so far but those whether it is in sight."""
+        asked = [json.loads(one.request) for one in self.asked("/issue/bulkfetch")]
+        return Counter(str(issue) for one in asked if one["fields"] != ["created"] for issue in one["issueIdsOrKeys"])
 
     def wait_for(self, path):
         """Wait until `path` was asked for."""
