@@ -143,10 +143,9 @@ def test_whatever_is_sent_is_answered_as_the_document_says(ask):
     holds()
 
 
-async def test_a_database_that_is_away_is_told_as_such(fill, store, clock, tmp_path, workspace):
+async def test_a_database_that_is_away_is_told_as_such(fill, store, clock):
     context = await fill(store)
-    gone = create_store(f"sqlite:///{tmp_path}/none/keyrail.db")
-    (tmp_path / "none" / "keyrail.db").mkdir()
+    gone = create_store("postgresql://nobody@127.0.0.1:1/none")
     web = Web(
         version="0", workspace=lambda: context.workspace, arrivals=None, metrics=None, scrape=None,
         context=lambda: context, access=Access(store=gone, now=clock), now=clock,
@@ -156,5 +155,5 @@ async def test_a_database_that_is_away_is_told_as_such(fill, store, clock, tmp_p
     ) as client:
         answer = await client.get("/api/v1/me", headers={"authorization": "Bearer kr_x"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert "Check that the folder exists" in answer.json()["detail"]
+    assert "Is the server running" in answer.json()["detail"]
     await gone.close()
