@@ -26,7 +26,7 @@ class Said:
 
 
 async def recall(client: Client, note: str, ask: Callable[[], Awaitable[T]]) -> T:
-    """Return what `ask` answered within the last seconds, else ask; `note` names the question among a client's notes."""
+    """Return what `ask` answered a moment ago, else ask; `note` names the question among a client's notes."""
     known = client.notes.get(note)
     if isinstance(known, Said) and client.now - known.asked_at < LASTS:
         return cast(T, known.what)
