@@ -172,7 +172,8 @@ class _Made(Sequence[Told]):
         return self._size
 
     def __getitem__(self, at: Any) -> Any:
-        return [self._make(one) for one in range(self._size)[at]] if isinstance(at, slice) else self._make(at)
+        chosen = range(self._size)[at]
+        return [self._make(one) for one in chosen] if isinstance(chosen, range) else self._make(chosen)
 
 
 def _listed(nodes: Sequence[Told]) -> Callable[..., Told]:

@@ -345,7 +345,7 @@ def pulled_server(tmp_path_factory, postgres_server):
         yield folder, asyncio.run(pull_company(folder, url)), url.rpartition("/")[2]
 
 
-DATABASES = ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.long])]
+DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
 @pytest.fixture(params=DATABASES)
