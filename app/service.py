@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from socket import socket
 from time import monotonic
 
 import structlog
@@ -22,6 +23,7 @@ from app.web.app import application
 from app.web.login import login_link
 from app.web.metrics import Metrics
 from app.web.needs import Check, Web
+from app.web.server import bound
 from app.web.server import serve as serve_web
 from app.worker import Worker
 from config.access import check_exposure
@@ -75,6 +77,7 @@ async def service(
     check_exposure(settings.auth, settings.host)
     workspace = await asyncio.to_thread(load, settings.workspace, environ)
     async with AsyncExitStack() as stack:
+        listener = stack.enter_context(port_of(settings))
         store = await stack.enter_async_context(opened(settings))
         await stack.enter_async_context(alone(store, role))
         metrics = Metrics(version("keyrail"))
@@ -115,18 +118,23 @@ async def service(
         )
         path, told = settings.workspace, running.told
         await stack.enter_async_context(beside(lambda: follow(path, environ, workspace, running.adopt, told)))
-        serving = serve_web(application(web), settings.port, host=settings.host, grace=5)
-        try:
-            url = await stack.enter_async_context(serving)
-        except OSError as error:
-            raise KeyrailError(
-                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Stop what listens there,"
-                " or set KEYRAIL_HOST and KEYRAIL_PORT to an address of this machine and a free port."
-            ) from error
+        serving = serve_web(application(web), host=settings.host, grace=5, listener=listener)
+        url = await stack.enter_async_context(serving)
         link = None
         if settings.auth.mode != "none":
             link = await login_link(store, settings.public_url or reachable(url), utc_now())
         yield Served(url=url, workspace=workspace, login=link)
+
+
+def port_of(settings: Settings) -> socket:
+    """Take the service's port, before anything is begun that a taken port would break off."""
+    try:
+        return bound(settings.port, settings.host)
+    except OSError as error:
+        raise KeyrailError(
+            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Stop what listens there,"
+            " or set KEYRAIL_HOST and KEYRAIL_PORT to an address of this machine and a free port."
+        ) from error
 
 
 def reachable(url: str) -> str:

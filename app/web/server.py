@@ -22,14 +22,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-@contextlib.asynccontextmanager
-async def serve(app: ASGIApp, port: int = 0, *, host: str = "127.0.0.1", grace: int = 1) -> AsyncIterator[str]:
-    """Serve `app` while the block runs and yield its address (`http://HOST:PORT`).
-
-    Port 0 takes a free one. The application sends its own `Date`, so that its clock may be another.
-    Raises OSError where the port is taken. At the end nothing is accepted any more, requests that run have `grace`
-    seconds, and then open connections are closed.
-    """
+def bound(port: int, host: str) -> socket.socket:
+    """Take a port, 0 for a free one, on which nothing is accepted yet; raise OSError where it is taken."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -37,6 +31,20 @@ async def serve(app: ASGIApp, port: int = 0, *, host: str = "127.0.0.1", grace: 
     except OSError:
         listener.close()
         raise
+    return listener
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    app: ASGIApp, port: int = 0, *, host: str = "127.0.0.1", grace: int = 1, listener: socket.socket | None = None
+) -> AsyncIterator[str]:
+    """Serve `app` while the block runs and yield its address (`http://HOST:PORT`).
+
+    Port 0 takes a free one; a `listener` that is `bound` already goes before both. The application sends its own
+    `Date`, so that its clock may be another. Raises OSError where the port is taken. At the end nothing is accepted any
+    more, requests that run have `grace` seconds, and then open connections are closed.
+    """
+    listener = listener or bound(port, host)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -54,6 +54,7 @@ async def test_a_port_that_is_taken_is_told(house):
     assert ended.code == 1
     assert f"Cannot listen on 127.0.0.1 port {port}: Address already in use." in ended.words
     assert "KEYRAIL_PORT" in ended.words
+    assert ended.err.startswith("Error: Cannot listen"), "nothing was begun before"
 
 
 @POSTGRES
