@@ -6,7 +6,7 @@ Pure, plain text. How a block is written and read again is the business of each 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -130,3 +130,23 @@ def _texts(value: Json) -> tuple[str, ...]:
 def _is_plain(url: str) -> bool:
     """Tell whether an address can stand in a link of Markdown or wiki markup as it is."""
     return urlsplit(url).scheme in ("https", "http") and url.isascii() and not re.search(r"[\s()<>\\\[\]|]", url)
+
+
+def markdown(block: Block, escape: Callable[[str], str], *, foot: str) -> str:
+    """Return a block as Markdown, what stands in it escaped as a vendor needs it; a filled text stands as it is.
+
+    `foot` is how the vendor shows a last line, with ``{}`` for its words.
+    """
+    match block.kind:
+        case "head":
+            return f"**{escape(block.texts[0])}** · {escape(block.texts[1])}"
+        case "list":
+            return "\n".join(f"- {escape(text)}" for text in block.texts)
+        case "link":
+            return f"[{WHY}]({block.texts[0]})"
+        case "foot":
+            return foot.format(escape(block.texts[0]))
+        case "text":
+            return block.texts[0]
+        case _:
+            return escape(block.texts[0])

@@ -20,7 +20,7 @@ from connectors.base import Connector, Page, Parsed
 from connectors.lanes import batches
 from connectors.registry import CONNECTORS
 from domain.errors import PayloadError
-from domain.work import Category, Delete, Ignored, ItemRef, Refetch, Transition, Upsert, WorkItem, revised
+from domain.work import Category, Delete, Ignored, ItemRef, Link, Refetch, Transition, Upsert, WorkItem, revised
 from storage import checkpoints, dirty, inbox
 from storage import items as store
 from storage import links as link_store
@@ -349,7 +349,7 @@ async def upsert(
         before = known.get(item.id)
         parent = parents.get((item.connection, item.parent_id)) if item.parent_id else None
         own = mapper.own(item, parent, raw.get(item.id), item.former_keys)
-        rows.append(store.row_of(item, own_rows(own), own.dimensions, read_at, zone))
+        rows.append(store.row_of(item, own_rows(own.pairs), own.dimensions, read_at, zone))
         created += created_rows(item, own)
         ref = (item.connection, item.id)
         if before is None or facts(before.item) != facts(item) or own.pairs != before.own:
@@ -388,8 +388,7 @@ async def renamed(tx: Transaction, context: Context, written: Iterable[WorkItem]
         for row in (await store.versions(tx, connection, ids)).values():
             item = replace(row.item, parent_key=keys[connection, row.item.parent_id or ""])
             if item != row.item:
-                own = [{"initiative": link.initiative, "rule": link.rule, "also": also} for link, also in row.own]
-                rows.append(store.row_of(item, own, row.dimensions, row.read_at, context.zone))
+                rows.append(store.row_of(item, own_rows(row.own), row.dimensions, row.read_at, context.zone))
         await store.upsert(tx, rows)
 
 
@@ -515,7 +514,7 @@ async def remap(
         own = mapper.own(settled, parent, (raw or {}).get(settled.id), settled.former_keys)
         created += created_rows(settled, own) if not settled.deleted else []
         if settled != row.item or own.pairs != row.own or as_stored(own.dimensions) != row.dimensions:
-            rows.append(store.row_of(settled, own_rows(own), own.dimensions, row.read_at, zone))
+            rows.append(store.row_of(settled, own_rows(own.pairs), own.dimensions, row.read_at, zone))
             changed.append((settled.connection, settled.id))
     await store.rewrite(tx, rows)
     touched = await link_store.save_created(tx, created, [(row.item.connection, row.item.id) for row in batch])
@@ -685,9 +684,9 @@ def place(item: WorkItem) -> tuple[object, ...]:
     return item.parent_id, item.parent_key, item.level, item.deleted
 
 
-def own_rows(own: Own) -> list[dict[str, object]]:
-    """Return an item's own links as they are stored."""
-    return [{"initiative": link.initiative, "rule": link.rule, "also": also} for link, also in own.pairs]
+def own_rows(pairs: Iterable[tuple[Link, bool]]) -> list[dict[str, object]]:
+    """Return an item's own links, each with whether it is also to others, as they are stored."""
+    return [{"initiative": link.initiative, "rule": link.rule, "also": also} for link, also in pairs]
 
 
 def as_stored(dimensions: Mapping[str, object]) -> Any:  # Any: a JSON object

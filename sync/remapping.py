@@ -111,7 +111,7 @@ class Screen:
 
 def by_name(initiative: str) -> dict[str, object]:
     """Return the link of an item that work under an initiative names, as it is stored."""
-    return own_rows(Own(links=(Link(initiative=initiative, rule="work"),)))[0]
+    return own_rows([(Link(initiative=initiative, rule="work"), False)])[0]
 
 
 def remember(known: dict[K, V], key: K, value: V) -> V:

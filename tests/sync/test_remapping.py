@@ -117,7 +117,7 @@ def mapped(mapper: Mapper, item):
 
 def as_texts(item, own):
     """Return parent and JSON texts of a stored item, as the screen takes them."""
-    row = store.row_of(item, own_rows(own), own.dimensions, LATE, UTC)
+    row = store.row_of(item, own_rows(own.pairs), own.dimensions, LATE, UTC)
     texts = [dumps(row[name]) if row[name] is not None else None for name in ("own", "dimensions")]
     return item.parent_id, *texts, dumps(item)
 

@@ -42,7 +42,9 @@ def marker(key: str) -> str:
 
 def body_of(content: Mapping[str, Json], key: str) -> str:
     """Return the Markdown that says a content; it begins with the marker of our natural key."""
-    return "\n\n".join([marker(key), *(_written(block) for block in body.blocks_of(content))])
+    return "\n\n".join(
+        [marker(key), *(body.markdown(block, escape, foot="<sub>{}</sub>") for block in body.blocks_of(content))]
+    )
 
 
 def said_in(text: str, key: str) -> Mapping[str, Json]:
@@ -51,22 +53,6 @@ def said_in(text: str, key: str) -> Mapping[str, Json]:
     first, _, rest = lines.partition("\n\n")
     content = body.said_by(_blocks(rest)) if first == marker(key) else None
     return content if content is not None and body_of(content, key) == lines else {"body": lines}
-
-
-def _written(block: Block) -> str:
-    match block.kind:
-        case "head":
-            return f"**{escape(block.texts[0])}** · {escape(block.texts[1])}"
-        case "list":
-            return "\n".join(f"- {escape(text)}" for text in block.texts)
-        case "link":
-            return f"[{WHY}]({block.texts[0]})"
-        case "foot":
-            return f"<sub>{escape(block.texts[0])}</sub>"
-        case "text":
-            return block.texts[0]
-        case _:
-            return escape(block.texts[0])
 
 
 def _blocks(text: str) -> Sequence[Block]:

@@ -40,7 +40,7 @@ def content_of(update: StatusUpdate) -> Mapping[str, Json]:
 
 def body_of(content: Mapping[str, Json]) -> str:
     """Return the Markdown that says a content."""
-    return "\n\n".join(_written(block) for block in body.blocks_of(content))
+    return "\n\n".join(body.markdown(block, escape, foot="_{}_") for block in body.blocks_of(content))
 
 
 def said_in(text: str) -> Mapping[str, Json]:
@@ -60,22 +60,6 @@ def escape(text: str) -> str:
 def unescape(text: str) -> str:
     """Return the text that `escape` was given; of other Markdown some text."""
     return _ESCAPED.sub(r"\1", text.replace(GAP, ""))
-
-
-def _written(block: Block) -> str:
-    match block.kind:
-        case "head":
-            return f"**{escape(block.texts[0])}** · {escape(block.texts[1])}"
-        case "list":
-            return "\n".join(f"- {escape(text)}" for text in block.texts)
-        case "link":
-            return f"[{WHY}]({block.texts[0]})"
-        case "foot":
-            return f"_{escape(block.texts[0])}_"
-        case "text":
-            return block.texts[0]
-        case _:
-            return escape(block.texts[0])
 
 
 def _blocks(text: str) -> list[Block]:
